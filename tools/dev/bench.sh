@@ -3,8 +3,8 @@ bench_usage() {
   cat <<'TXT'
 Usage: ./dev bench [options of bench/yardstick/run.py]
 
-Builds the release programs and measures processor time per request, requests a second, p50, p99 and memory beside nginx,
-HAProxy and a bare relay in the same run. Without options: every load. docs/performance.md explains the table.
+Builds the release programs and measures processor time per request, requests a second, p50, p99 and memory beside
+nginx, HAProxy and a bare relay in the same run. Without options: every load. docs/performance.md explains the table.
 
 The options of the yardstick itself:
 TXT

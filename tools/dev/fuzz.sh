@@ -71,7 +71,8 @@ verb_fuzz() {
 fuzz_one() {
   local name=$1 program=$2 seconds=$3 keep=$4 log=build/fuzz/$1.log rc=0
   local found=build/fuzz/corpus/$name seeds=fuzz/corpus/$name faults=build/fuzz/faults
-  local -a options=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$faults/$name-")
+  local -a options=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1)
+  options+=("-artifact_prefix=$faults/$name-")
   mkdir -p "$found" "$faults"
   [ ! -f "fuzz/$name.dict" ] || options+=("-dict=fuzz/$name.dict")
   [ -d "$seeds" ] || { say "FAILED: $name: no corpus at $seeds"; return 1; }

@@ -132,8 +132,10 @@ policy_file=/usr/sbin/policy-rc.d
 made_policy=''
 keep_daemons_stopped() {
   [ ! -e "$policy_file" ] || return 0
-  printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy_file" >/dev/null && "$@" chmod 755 "$policy_file" && made_policy=1
   daemon_root=("$@")
+  printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy_file" >/dev/null
+  "$@" chmod 755 "$policy_file"
+  made_policy=1
   trap 'let_daemons_start "${daemon_root[@]}"' EXIT
 }
 let_daemons_start() {
@@ -146,7 +148,8 @@ disable_new_daemons() {
   [ -d /run/systemd/system ] || return 0
   for name in "$@"; do
     case $name in
-      nginx|haproxy) "${daemon_root[@]}" systemctl --quiet disable "$name" || warn "could not disable the service $name" ;;
+      nginx|haproxy)
+        "${daemon_root[@]}" systemctl --quiet disable "$name" || warn "could not disable the service $name" ;;
     esac
   done
 }

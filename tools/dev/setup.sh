@@ -3,8 +3,8 @@ setup_usage() {
   cat <<'TXT'
 Usage: ./dev setup [GROUP...]
 
-Installs the Debian 12 packages that are missing, and nothing else. Quick when nothing is missing; every other verb calls
-it for what it needs. Needs root or sudo without a question; else it prints the line to type.
+Installs the Debian 12 packages that are missing, and nothing else. Quick when nothing is missing; every other verb
+calls it for what it needs. Needs root or sudo without a question; else it prints the line to type.
 
 Groups: build run test peers clang lint bench conformance rootfs   (default: all)
   --list   print the packages of the groups, install nothing
@@ -20,7 +20,9 @@ verb_setup() {
       -h|--help) setup_usage; return ;;
       --list) list=1 ;;
       -*) bad_usage "no option '$1'" setup ;;
-      *) group_packages "$1" >/dev/null || stop_with 2 "no package group '$1'; there are: $all_groups"; groups+=("$1") ;;
+      *)
+        group_packages "$1" >/dev/null || stop_with 2 "no package group '$1'; there are: $all_groups"
+        groups+=("$1") ;;
     esac
     shift
   done

@@ -58,7 +58,8 @@ class Folder(unittest.TestCase):
             return count_tests.main([folder])
 
     def junit(self, status, output):
-        return f'<testsuite><testcase name="a" status="{status}"><system-out>{output}</system-out></testcase></testsuite>'
+        case = f'<testcase name="a" status="{status}"><system-out>{output}</system-out></testcase>'
+        return f"<testsuite>{case}</testsuite>"
 
     def test_status(self):
         self.assertEqual(self.run_main({"ctest.xml": self.junit("run", PASSED)}), 0)
