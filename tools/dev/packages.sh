@@ -59,7 +59,7 @@ install_groups() {
   fi
   mapfile -t missing < <(missing_packages "${wanted[@]}" | sort -u)
   [ "${#missing[@]}" -gt 0 ] || return 0
-  step "Install ${#missing[@]} Debian packages: ${missing[*]}"
+  step "${#missing[@]} Debian packages are missing: ${missing[*]}"
   apt_install "${missing[@]}"
 }
 
