@@ -1,0 +1,255 @@
+"""What a built image must do when it is started the way the manifests start it."""
+
+import ctypes
+import dataclasses
+import fcntl
+import http.client
+import json
+import multiprocessing
+import os
+import pathlib
+import re
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+
+import contract_table as contract
+import manifests
+import rootfs
+
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
+BUILD_TOOLS = re.compile(r"(?:.*-dev|g\+\+.*|gcc|gcc-\d+|cmake|ninja-build|make|binutils|git|python3.*)")
+REFUSAL_SECONDS = 2
+START_SECONDS = 15
+STOP_SECONDS = 10
+
+
+class CheckFailed(Exception):
+    """An image that does not do what it must."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise CheckFailed(text)
+
+
+@dataclasses.dataclass
+class Image:
+    name: str
+    root: pathlib.Path
+    state: dict
+
+    def command(self):
+        return self.state["entry_point"] + self.state["arguments"]
+
+    def user(self):
+        """The numeric user and group; Kubernetes cannot check runAsNonRoot with a name."""
+        match = re.fullmatch(r"(\d+):(\d+)", self.state["user"])
+        expect(match, f"{self.name}: USER must be two numbers, not {self.state['user']!r}")
+        return int(match[1]), int(match[2])
+
+    def start(self, work, environment):
+        state = self.state
+        return rootfs.Container(self.root, self.command(), {**state["environment"], **environment}, state["cwd"],
+                                self.user(), state["volumes"], work)
+
+    def size_mib(self):
+        blocks = sum(path.lstat().st_blocks for path in self.root.rglob("*"))
+        return blocks * 512 // (1 << 20)
+
+    def has_program(self, name):
+        """Whether a program is found on the image's PATH and may be executed by everybody."""
+        path = self.state["environment"].get("PATH", rootfs.DEFAULT_PATH)
+        places = [self.root / folder.strip("/") / name for folder in path.split(":")]
+        return any(place.exists() and place.stat().st_mode & stat.S_IXOTH for place in places)
+
+
+# ---- asking ----
+
+def ask(port, path, method="GET", headers=None, body=None):
+    """Status, headers and body text of one request over loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode("utf-8")
+    finally:
+        connection.close()
+
+
+def wait_until_answers(container, port, path):
+    end = time.monotonic() + START_SECONDS
+    while True:
+        code = container.process.poll()
+        expect(code is None, f"ended with status {code} instead of serving; it said:\n{container.log()}")
+        try:
+            if ask(port, path)[0] == 200:
+                return
+        except OSError:
+            pass
+        expect(time.monotonic() < end, f"no 200 for {path} on port {port} in {START_SECONDS} s; it said:\n{container.log()}")
+        time.sleep(0.05)
+
+
+def expect_answer(found, status, body, what):
+    expect(found[0] == status, f"{what}: status {found[0]}, expected {status}; body {found[2][:300]!r}")
+    expect(body in found[2], f"{what}: body {found[2][:300]!r}, expected {body!r} in it")
+
+
+def check_process(container, image):
+    """Process 1 runs as the image's user, without capabilities, and cannot gain any; its root cannot be written."""
+    pid = container.pid()
+    expect(pid is not None, f"{image.name}: no process 1 to look at")
+    fields = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")))
+    user, group = image.user()
+    expect(user != 0, f"{image.name}: runs as root")
+    expect(fields["Uid"].split() == [str(user)] * 4, f"{image.name}: runs as users {fields['Uid']}")
+    expect(fields["Gid"].split() == [str(group)] * 4, f"{image.name}: runs as groups {fields['Gid']}")
+    for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        expect(int(fields[name], 16) == 0, f"{image.name}: {name} is {fields[name]}")
+    expect(fields["NoNewPrivs"] == "1", f"{image.name}: could gain privileges")
+    expect(fields["NSpid"].split()[-1] == "1", f"{image.name}: is not process 1")
+    expect(os.statvfs(f"/proc/{pid}/root/usr").f_flag & os.ST_RDONLY, f"{image.name}: its root can be written")
+
+
+def check_contents(image, work, deadline):
+    """Only what runs: no build tools, and every package the stage installs has a library that the program links."""
+    query = ["dpkg-query", "-W", "-f", "${Package}\\n"]
+    packages = rootfs.run_in(image.root, query, {}, "/", work, deadline).split()
+    tools = [name for name in packages if BUILD_TOOLS.fullmatch(name)]
+    expect(not tools, f"{image.name}: build tools in the image: {' '.join(tools)}")
+    linked = rootfs.run_in(image.root, ["ldd", image.command()[0]], {}, "/", work, deadline)
+    expect("not found" not in linked, f"{image.name}: a library is missing:\n{linked}")
+    libraries = re.findall(r"=> (/\S+)", linked)
+    # Debian's package lists name a library by /lib or by /usr/lib, which are the same folder.
+    names = [name for path in libraries for name in (path.removeprefix("/usr"), "/usr" + path.removeprefix("/usr"))]
+    found = rootfs.run_in(image.root, ["/bin/sh", "-c", 'dpkg -S "$@" 2>/dev/null || true', "sh", *names], {}, "/", work,
+                          deadline)
+    owners = {line.split(":")[0] for line in found.splitlines()}
+    unused = sorted(set(image.state["installed"]) - owners)
+    expect(not unused, f"{image.name}: installed but not linked by {image.command()[0]}: {' '.join(unused)}")
+
+
+# ---- the targets ----
+
+def manifest_environment(file_name):
+    """The plain values a manifest sets; those from a Secret are left to the caller."""
+    deployment = manifests.of_kind(manifests.load(file_name), "Deployment")
+    items = manifests.find(deployment, contract.ROUTER + ".env")
+    return {item["name"]: item["value"] for item in items if "value" in item}
+
+
+def check_router(image, work):
+    expect(image.state["ports"] == [8080, 8081, 9090], f"router: EXPOSE {image.state['ports']}")
+    deployment = manifests.of_kind(manifests.load("sandbox_router.yaml"), "Deployment")
+    pre_stop = manifests.find(deployment, contract.ROUTER + ".lifecycle.preStop.exec.command")
+    expect(image.has_program(pre_stop[0]), f"router: preStop runs {pre_stop[0]}, which the image has not")
+    identity = tuple(manifests.find(deployment, f"{contract.POD}.securityContext.{name}") for name in ("runAsUser", "runAsGroup"))
+    expect(identity == image.user(), f"router: the manifest's user is {identity}, the image's {image.user()}")
+    expect(not image.state["volumes"], "router: needs no writable path")
+
+    with image.start(work, {}) as container:  # neither token nor the allow flag
+        code = container.exit_code(REFUSAL_SECONDS)
+        expect(code is not None and code > 0, f"router: without token and allow flag it must end within {REFUSAL_SECONDS} s"
+                                              f" with an error, not {code}; it said:\n{container.log()}")
+        expect("ROUTER_AUTH_TOKEN must be set" in container.log(), f"router: its refusal says:\n{container.log()}")
+
+    with image.start(work, manifest_environment("sandbox_router.yaml")) as container:
+        wait_until_answers(container, 8081, "/readyz")
+        expect_answer(ask(8080, "/healthz"), 200, '{"status":"ok"}', "router: /healthz on 8080")
+        expect_answer(ask(8081, "/healthz"), 200, '{"status":"ok"}', "router: /healthz on 8081")
+        expect_answer(ask(8080, "/x"), 400, "X-Sandbox-ID header is required.", "router: no sandbox named")
+        expect_answer(ask(9090, "/metrics"), 200, "sandbox_router_build_info", "router: /metrics on 9090")
+        check_process(container, image)
+        code = container.stop(STOP_SECONDS)
+        expect(code == 0, f"router: status {code} after SIGTERM, expected 0; it said:\n{container.log()}")
+
+    secured = {**manifest_environment("sandbox_router_token.yaml"), "ROUTER_AUTH_TOKEN": "correct-horse"}
+    with image.start(work, secured) as container:
+        wait_until_answers(container, 8081, "/readyz")
+        expect_answer(ask(8080, "/x"), 401, "Missing or invalid Authorization header.", "router: no token")
+        expect_answer(ask(8080, "/x", headers={"Authorization": "Bearer correct-horse"}), 400,
+                      "X-Sandbox-ID header is required.", "router: right token")
+        expect("correct-horse" not in container.log(), "router: the token stands in the log")
+
+
+def check_runtime(image, work):
+    expect(image.state["ports"] == [8888], f"runtime: EXPOSE {image.state['ports']}")
+    with image.start(work, {}) as container:
+        wait_until_answers(container, 8888, "/")
+        expect_answer(ask(8888, "/"), 200, "Sandbox Runtime is active.", "runtime: /")
+        check_process(container, image)
+        expect(execute("id -u")["stdout"] == f"{image.user()[0]}\n", "runtime: a command runs as another user")
+        wrote = execute("sh -c 'echo kept > /app/note && echo scratch > /tmp/note && cat /app/note'")
+        expect((wrote["exit_code"], wrote["stdout"]) == (0, "kept\n"), f"runtime: cannot write to its folders: {wrote}")
+        expect(execute("touch /usr/bin/intruder")["exit_code"] != 0, "runtime: a command can write outside its folders")
+        execute("sh -c 'sleep 0.1 & exit 0'")
+        expect_no_zombies(container)
+        code = container.stop(STOP_SECONDS)
+        expect(code == 0, f"runtime: status {code} after SIGTERM, expected 0; it said:\n{container.log()}")
+
+
+def execute(command):
+    found = ask(8888, "/execute", "POST", {"Content-Type": "application/json"}, json.dumps({"command": command}))
+    expect(found[0] == 200, f"runtime: /execute {command!r} gives {found[0]} {found[2][:300]!r}")
+    return json.loads(found[2])
+
+
+def expect_no_zombies(container):
+    """Process 1 inherits what commands leave behind and must reap it; it gets two seconds."""
+    pid = container.pid()
+    end = time.monotonic() + 2
+    while True:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        if not children:
+            return
+        if time.monotonic() > end:
+            break
+        time.sleep(0.05)
+    states = [f"{child}: {pathlib.Path(f'/proc/{child}/stat').read_text(encoding='ascii')}" for child in children]
+    raise CheckFailed("runtime: left behind as process 1:\n" + "\n".join(states))
+
+
+CHECKS = {"router": check_router, "runtime": check_runtime}
+
+
+def _enter_own_network():
+    """A network of its own with loopback only: the programs' ports are free, and nothing gets out."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "could not make a network namespace")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+
+
+def _check_in_child(image, work, said):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped on the way out
+    try:
+        _enter_own_network()
+        CHECKS[image.name](image, work)
+    except (CheckFailed, OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        said.send(f"{type(error).__name__}: {error}")
+    else:
+        said.send("")
+
+
+def check(image, work, deadline):
+    """All checks of an image; CheckFailed with what was wrong."""
+    check_contents(image, work, deadline)
+    context = multiprocessing.get_context("fork")
+    said, saying = context.Pipe(duplex=False)
+    child = context.Process(target=_check_in_child, args=(image, work, saying), daemon=True)
+    child.start()
+    saying.close()
+    try:
+        text = said.recv() if said.poll(deadline.left()) else "the checks took longer than the time limit"
+    except EOFError:
+        text = "the checks ended without a word"
+    child.terminate()
+    child.join()
+    expect(text == "", text)
