@@ -1,0 +1,16 @@
+// Bugs planted on purpose. SG_PLANTED(n) is constant false in every product build; in the `planted` preset it is true
+// for the one bug named by SANDGATE_PLANTED_BUG=n, so that the simulation proves it would notice (tests/simulation).
+#pragma once
+
+#ifdef SANDGATE_PLANTED_BUGS
+#include <cstdlib>
+namespace sandgate {
+inline bool planted_bug(int number) {
+  const char* value = std::getenv("SANDGATE_PLANTED_BUG");
+  return value != nullptr && std::atoi(value) == number;  // NOLINT: test builds only
+}
+}  // namespace sandgate
+#define SG_PLANTED(number) ::sandgate::planted_bug(number)
+#else
+#define SG_PLANTED(number) false
+#endif

@@ -1,0 +1,74 @@
+// Small text helpers that stay off locales and never throw.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sandgate {
+
+inline constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+/// ASCII case-insensitive equality; other bytes compare exactly.
+inline bool iequals(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
+}
+
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Without leading and trailing space and tab (the only blanks a field value may have: RFC 9110 5.5).
+inline std::string_view trim_blanks(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+/// Decimal digits only, whole string, no sign; nothing when empty or out of range.
+template <class Int = uint64_t>
+std::optional<Int> parse_decimal(std::string_view s) {
+  if (s.empty() || !is_digit(s.front())) return std::nullopt;
+  Int value{};
+  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
+  if (error != std::errc{} || end != s.data() + s.size()) return std::nullopt;
+  return value;
+}
+
+/// Calls `each(item)` for every comma-separated item, trimmed, empty ones included.
+template <class Each>
+void for_each_list_item(std::string_view list, Each&& each) {
+  for (;;) {
+    const size_t comma = list.find(',');
+    each(trim_blanks(list.substr(0, comma)));
+    if (comma == std::string_view::npos) return;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+/// RFC 1123 label as Kubernetes names use it: [a-z0-9]([-a-z0-9]*[a-z0-9])?, 1 to 63 bytes.
+inline bool is_dns_label(std::string_view s) {
+  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); };
+  if (s.empty() || s.size() > 63 || !alnum(s.front()) || !alnum(s.back())) return false;
+  for (char c : s) {
+    if (!alnum(c) && c != '-') return false;
+  }
+  return true;
+}
+
+/// Labels joined by dots, 253 bytes at most, no trailing dot.
+inline bool is_dns_name(std::string_view s) {
+  if (s.empty() || s.size() > 253) return false;
+  for (;;) {
+    const size_t dot = s.find('.');
+    if (!is_dns_label(s.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    s.remove_prefix(dot + 1);
+  }
+}
+
+}  // namespace sandgate

@@ -1,0 +1,149 @@
+#include "http/field_id.h"
+
+#include <array>
+
+#include "base/strings.h"
+
+namespace sandgate::http {
+namespace {
+
+struct Known {
+  std::string_view name;
+  FieldId id;
+};
+
+// Grouped by length: field_id() starts at first_of_length[n] and stops at the next length.
+constexpr std::array kKnown = {
+    Known{"te", FieldId::kTe},
+    Known{"host", FieldId::kHost},
+    Known{"date", FieldId::kDate},
+    Known{"cookie", FieldId::kCookie},
+    Known{"origin", FieldId::kOrigin},
+    Known{"expect", FieldId::kExpect},
+    Known{"upgrade", FieldId::kUpgrade},
+    Known{"trailer", FieldId::kTrailer},
+    Known{"forwarded", FieldId::kForwarded},
+    Known{"connection", FieldId::kConnection},
+    Known{"user-agent", FieldId::kUserAgent},
+    Known{"keep-alive", FieldId::kKeepAlive},
+    Known{"tracestate", FieldId::kTracestate},
+    Known{"traceparent", FieldId::kTraceparent},
+    Known{"x-sandbox-id", FieldId::kXSandboxId},
+    Known{"authorization", FieldId::kAuthorization},
+    Known{"x-sandbox-uid", FieldId::kXSandboxUid},
+    Known{"content-length", FieldId::kContentLength},
+    Known{"x-sandbox-port", FieldId::kXSandboxPort},
+    Known{"x-forwarded-for", FieldId::kXForwardedFor},
+    Known{"x-forwarded-host", FieldId::kXForwardedHost},
+    Known{"x-sandbox-pod-ip", FieldId::kXSandboxPodIp},
+    Known{"proxy-connection", FieldId::kProxyConnection},
+    Known{"transfer-encoding", FieldId::kTransferEncoding},
+    Known{"x-forwarded-proto", FieldId::kXForwardedProto},
+    Known{"x-sandbox-timeout", FieldId::kXSandboxTimeout},
+    Known{"sec-websocket-key", FieldId::kSecWebSocketKey},
+    Known{"proxy-authenticate", FieldId::kProxyAuthenticate},
+    Known{"x-sandbox-namespace", FieldId::kXSandboxNamespace},
+    Known{"proxy-authorization", FieldId::kProxyAuthorization},
+    Known{"sec-websocket-accept", FieldId::kSecWebSocketAccept},
+    Known{"sec-websocket-version", FieldId::kSecWebSocketVersion},
+    Known{"sec-websocket-protocol", FieldId::kSecWebSocketProtocol},
+    Known{"sec-websocket-extensions", FieldId::kSecWebSocketExtensions},
+};
+
+constexpr size_t kLongest = 24;
+constexpr std::string_view kSandgatePrefix = "x-sandgate-";
+
+struct LengthIndex {
+  std::array<uint8_t, kLongest + 2> first{};
+  constexpr LengthIndex() {
+    size_t at = 0;
+    for (size_t length = 0; length <= kLongest + 1; ++length) {
+      while (at < kKnown.size() && kKnown[at].name.size() < length) ++at;
+      first[length] = static_cast<uint8_t>(at);
+    }
+  }
+};
+constexpr LengthIndex kIndex;
+
+constexpr bool sorted_by_length() {
+  for (size_t i = 1; i < kKnown.size(); ++i) {
+    if (kKnown[i - 1].name.size() > kKnown[i].name.size()) return false;
+  }
+  return kKnown.back().name.size() == kLongest;
+}
+static_assert(sorted_by_length());
+
+/// Names whose underscore spelling some servers fold into the hyphen one: routing, framing, forwarding, credentials.
+bool equals_with_underscores(std::string_view name, std::string_view known) {
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i] == '_' ? '-' : to_lower(name[i]);
+    if (c != known[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+FieldId field_id(std::string_view name) {
+  const size_t length = name.size();
+  if (length > kSandgatePrefix.size() && (name[0] | 0x20) == 'x' &&
+      iequals(name.substr(0, kSandgatePrefix.size()), kSandgatePrefix)) {
+    return FieldId::kSandgate;
+  }
+  if (length > kLongest) return FieldId::kOther;
+  const bool underscored = name.find('_') != std::string_view::npos;
+  for (size_t i = kIndex.first[length]; i < kIndex.first[length + 1]; ++i) {
+    const Known& known = kKnown[i];
+    if (!underscored) {
+      if (to_lower(name[0]) == known.name[0] && iequals(name, known.name)) return known.id;
+    } else if (is_protected(known.id) && equals_with_underscores(name, known.name)) {
+      return FieldId::kUnderscoreTwin;
+    }
+  }
+  return FieldId::kOther;
+}
+
+bool is_hop_by_hop(FieldId id) {
+  switch (id) {
+    case FieldId::kConnection:
+    case FieldId::kKeepAlive:
+    case FieldId::kProxyConnection:
+    case FieldId::kProxyAuthenticate:
+    case FieldId::kProxyAuthorization:
+    case FieldId::kTe:
+    case FieldId::kTransferEncoding:
+    case FieldId::kUpgrade:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_protected(FieldId id) {
+  switch (id) {
+    case FieldId::kHost:
+    case FieldId::kContentLength:
+    case FieldId::kTransferEncoding:
+    case FieldId::kAuthorization:
+    case FieldId::kProxyAuthorization:
+    case FieldId::kCookie:
+    case FieldId::kForwarded:
+    case FieldId::kXForwardedFor:
+    case FieldId::kXForwardedHost:
+    case FieldId::kXForwardedProto:
+    case FieldId::kTraceparent:
+    case FieldId::kTracestate:
+    case FieldId::kXSandboxId:
+    case FieldId::kXSandboxNamespace:
+    case FieldId::kXSandboxPort:
+    case FieldId::kXSandboxPodIp:
+    case FieldId::kXSandboxUid:
+    case FieldId::kXSandboxTimeout:
+    case FieldId::kSandgate:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace sandgate::http

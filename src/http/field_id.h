@@ -1,0 +1,60 @@
+// The field names the gateway looks at, as numbers: a parsed head can be asked "is there a Host?" by one bit test.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sandgate::http {
+
+enum class FieldId : uint8_t {
+  kOther = 0,
+  kHost,
+  kConnection,
+  kContentLength,
+  kTransferEncoding,
+  kUpgrade,
+  kTe,
+  kTrailer,
+  kExpect,
+  kKeepAlive,
+  kProxyConnection,
+  kProxyAuthenticate,
+  kProxyAuthorization,
+  kAuthorization,
+  kCookie,
+  kDate,
+  kOrigin,
+  kUserAgent,
+  kForwarded,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedProto,
+  kTraceparent,
+  kTracestate,
+  kSecWebSocketKey,
+  kSecWebSocketVersion,
+  kSecWebSocketAccept,
+  kSecWebSocketExtensions,
+  kSecWebSocketProtocol,
+  kXSandboxId,
+  kXSandboxNamespace,
+  kXSandboxPort,
+  kXSandboxPodIp,
+  kXSandboxUid,
+  kXSandboxTimeout,
+  kSandgate,        ///< any name that starts with X-Sandgate-: ours alone, never taken from either side
+  kUnderscoreTwin,  ///< a name that equals one of the above but for `_` instead of `-`: dropped (threat model 2)
+  kCount
+};
+
+/// Any letter case. Costs one switch and at most three comparisons.
+FieldId field_id(std::string_view name);
+
+/// Hop-by-hop by name (RFC 9110 7.6.1), whatever Connection lists.
+bool is_hop_by_hop(FieldId id);
+
+/// May `Connection:` name this field for removal? Routing, framing, credential and forwarding names may not be listed
+/// (threat model 1, row 12).
+bool is_protected(FieldId id);
+
+}  // namespace sandgate::http
