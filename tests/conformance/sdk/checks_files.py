@@ -68,7 +68,7 @@ async def normalised_paths(world, sandbox):
 
 
 async def dot_paths(world, sandbox):
-    """A lone "." reaches the runtime as /list/ or /list; ".." is folded by the SDK's HTTP library and must not leave."""
+    """A lone "." reaches the runtime as /list/ or /list; ".." is folded by the SDK and must not lead outside."""
     await call(sandbox.files.write, "dots.txt", b"x")
     for path in ("", ".", "./"):
         names = [entry.name for entry in await call(sandbox.files.list, path)]
