@@ -13,19 +13,22 @@ named, starting from fuzz/corpus/NAME/. An input that fails is left in build/fuz
 TXT
 }
 
-# Prints "NAME PROGRAM" for each harness that was built.
+# Prints the names: a harness is a file fuzz/NAME.cc with libFuzzer's entry point.
 fuzz_harnesses() {
-  local program name
-  for program in build/fuzz/fuzz/* build/fuzz/bin/*fuzz*; do
-    if ! [ -f "$program" ] || ! [ -x "$program" ]; then continue; fi
-    name=$(basename "$program")
-    name=${name#fuzz_}
-    printf '%s %s\n' "${name%_fuzz}" "$program"
+  grep -l 'LLVMFuzzerTestOneInput' fuzz/*.cc 2>/dev/null | xargs -r -n 1 basename -s .cc
+}
+
+# Prints the program of harness NAME, wherever the build put it.
+fuzz_program() {
+  local program
+  for program in build/fuzz/{bin,fuzz}/{"fuzz_$1","$1_fuzz","$1"}; do
+    if [ -f "$program" ]; then printf '%s\n' "$program"; return; fi
   done
+  return 1
 }
 
 verb_fuzz() {
-  local seconds=60 keep='' jobs list='' name program failed=0 passed=0
+  local seconds=60 keep='' jobs list='' name failed=0 passed=0
   local -a wanted=()
   local -A programs=()
   jobs=$(cores)
@@ -42,14 +45,16 @@ verb_fuzz() {
     esac
     shift
   done
+  if [ -n "$list" ]; then fuzz_harnesses; return; fi
+  [ "${#wanted[@]}" -gt 0 ] || mapfile -t wanted < <(fuzz_harnesses)
+  [ "${#wanted[@]}" -gt 0 ] || fail 'there is no harness fuzz/NAME.cc'
+  for name in "${wanted[@]}"; do
+    [[ $'\n'$(fuzz_harnesses)$'\n' == *$'\n'"$name"$'\n'* ]] || bad_usage "no harness '$name'" fuzz
+  done
   need_packages build clang
   build_preset fuzz
-  while read -r name program; do programs[$name]=$program; done < <(fuzz_harnesses)
-  [ "${#programs[@]}" -gt 0 ] || fail 'preset fuzz built no harness'
-  if [ -n "$list" ]; then printf '%s\n' "${!programs[@]}" | sort; return; fi
-  [ "${#wanted[@]}" -gt 0 ] || mapfile -t wanted < <(printf '%s\n' "${!programs[@]}" | sort)
   for name in "${wanted[@]}"; do
-    [ -n "${programs[$name]:-}" ] || bad_usage "no harness '$name'" fuzz
+    programs[$name]=$(fuzz_program "$name") || fail "preset fuzz built no program for fuzz/$name.cc"
   done
 
   step "Fuzz ${wanted[*]}: $seconds s each, $jobs at once"
