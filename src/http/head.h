@@ -111,15 +111,23 @@ struct RequestOut {
   std::string_view method;
   std::string_view target;
   std::string_view authority;  ///< the Host field
+  std::string_view upgrade{};  ///< protocol to upgrade to; empty: none
   std::vector<OutField> fields;
-  void clear() { fields.clear(); }
+  void clear() {
+    fields.clear();
+    upgrade = {};
+  }
 };
 
 struct ResponseOut {
   uint16_t status = 200;
   std::string_view reason;
+  std::string_view upgrade{};  ///< with 101: the protocol switched to
   std::vector<OutField> fields;
-  void clear() { fields.clear(); }
+  void clear() {
+    fields.clear();
+    upgrade = {};
+  }
 };
 
 /// The usual reason phrase, or "" for an unknown status.

@@ -134,14 +134,19 @@ class EpollSocket final : public Socket {
 
 class EpollListener final : public Listener {
  public:
-  EpollListener(int fd, int epoll_fd, Endpoint local) : fd_(fd), epoll_fd_(epoll_fd), local_(local) {}
-  ~EpollListener() override { EpollListener::close(); }
+  EpollListener(int fd, int epoll_fd, Endpoint local)
+      : fd_(fd), epoll_fd_(epoll_fd), spare_fd_(open_spare()), local_(local) {}
+  ~EpollListener() override {
+    EpollListener::close();
+    if (spare_fd_ >= 0) ::close(spare_fd_);
+  }
 
   std::unique_ptr<Socket> accept(Endpoint& peer, int& error) override {
     sockaddr_storage from{};
     socklen_t size = sizeof from;
     const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     error = fd >= 0 ? 0 : errno;
+    if (error == EMFILE || error == ENFILE) shed_one();
     if (fd < 0) return nullptr;
     auto socket = std::make_unique<EpollSocket>(fd);
     if (!watch(epoll_fd_, fd, kStreamEvents, socket.get())) {
@@ -158,8 +163,19 @@ class EpollListener final : public Listener {
   }
 
  private:
+  static int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+  /// Out of descriptors: the queue would be reported for ever. Give up the spare one, drop one waiting client, refill.
+  void shed_one() {
+    if (spare_fd_ >= 0) ::close(spare_fd_);
+    const int victim = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (victim >= 0) ::close(victim);
+    spare_fd_ = open_spare();
+  }
+
   int fd_;
   const int epoll_fd_;
+  int spare_fd_;
   const Endpoint local_;
 };
 

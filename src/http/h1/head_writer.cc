@@ -37,7 +37,7 @@ size_t fields_size(const std::vector<OutField>& fields) {
   return size;
 }
 
-void write_framing(Pen& pen, const Framing& framing, std::string_view connection) {
+void write_framing(Pen& pen, const Framing& framing, std::string_view connection, std::string_view upgrade) {
   if (framing.kind == BodyKind::kChunked) {
     pen.text("Transfer-Encoding: chunked\r\n");
   } else if (framing.kind == BodyKind::kFixed || framing.stated_length) {
@@ -46,18 +46,19 @@ void write_framing(Pen& pen, const Framing& framing, std::string_view connection
     pen.text("\r\n");
   }
   if (!connection.empty()) pen.field("Connection", connection);
+  if (!upgrade.empty()) pen.field("Upgrade", upgrade);
   pen.text("\r\n");
 }
 
 }  // namespace
 
 size_t request_head_size(const RequestOut& head) {
-  return head.method.size() + head.target.size() + head.authority.size() + fields_size(head.fields) + 32 +
-         kFramingRoom;
+  return head.method.size() + head.target.size() + head.authority.size() + head.upgrade.size() +
+         fields_size(head.fields) + 32 + kFramingRoom;
 }
 
 size_t response_head_size(const ResponseOut& head) {
-  return head.reason.size() + fields_size(head.fields) + 32 + kFramingRoom;
+  return head.reason.size() + head.upgrade.size() + fields_size(head.fields) + 32 + kFramingRoom;
 }
 
 size_t write_request_head(const RequestOut& head, const Framing& framing, std::string_view connection, char* to) {
@@ -68,7 +69,7 @@ size_t write_request_head(const RequestOut& head, const Framing& framing, std::s
   pen.text(" HTTP/1.1\r\n");
   pen.field("Host", head.authority);
   for (const OutField& f : head.fields) pen.field(f.name, f.value);
-  write_framing(pen, framing, connection);
+  write_framing(pen, framing, connection, head.upgrade);
   return pen.size();
 }
 
@@ -80,7 +81,7 @@ size_t write_response_head(const ResponseOut& head, const Framing& framing, std:
   pen.text(head.reason);
   pen.text("\r\n");
   for (const OutField& f : head.fields) pen.field(f.name, f.value);
-  write_framing(pen, framing, connection);
+  write_framing(pen, framing, connection, head.upgrade);
   return pen.size();
 }
 
