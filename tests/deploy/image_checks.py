@@ -105,7 +105,7 @@ def check_process(container, image):
     """Process 1 runs as the image's user, without capabilities, and cannot gain any; its root cannot be written."""
     pid = container.pid()
     expect(pid is not None, f"{image.name}: no process 1 to look at")
-    fields = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")))
+    fields = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")))
     user, group = image.user()
     expect(user != 0, f"{image.name}: runs as root")
     expect(fields["Uid"].split() == [str(user)] * 4, f"{image.name}: runs as users {fields['Uid']}")
@@ -205,13 +205,13 @@ def expect_no_zombies(container):
     pid = container.pid()
     end = time.monotonic() + 2
     while True:
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         if not children:
             return
         if time.monotonic() > end:
             break
         time.sleep(0.05)
-    states = [f"{child}: {pathlib.Path(f'/proc/{child}/stat').read_text(encoding='ascii')}" for child in children]
+    states = [f"{child}: {pathlib.Path(f'/proc/{child}/stat').read_text(encoding='utf-8')}" for child in children]
     raise CheckFailed("runtime: left behind as process 1:\n" + "\n".join(states))
 
 

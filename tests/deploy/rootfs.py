@@ -19,6 +19,7 @@ import time
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY")
+PR_SET_PDEATHSIG = 1
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -100,6 +101,10 @@ def bootstrap(suite, target, work, deadline):
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
     run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *options, suite,
          target, sources], deadline)
+    # As in the published image: nothing that was downloaded stays.
+    (target / "etc/apt/apt.conf.d/clean").write_text(
+        'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };\n'
+        'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";\n', encoding="utf-8")
 
 
 def copy_root(source, target, deadline):
@@ -143,7 +148,7 @@ class Container:
         """The process id, seen from outside, of the container's process 1; None before it runs the image's command."""
         outer = self.process.pid
         try:
-            children = pathlib.Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="ascii").split()
+            children = pathlib.Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="utf-8").split()
             words = pathlib.Path(f"/proc/{children[0]}/cmdline").read_text(encoding="utf-8").split("\0") if children else []
         except OSError:
             return None
@@ -168,7 +173,7 @@ class Container:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()  # --kill-child takes process 1 with it
+            self.process.kill()  # process 1 dies with it, and with process 1 everything in the container
             self.process.wait()
 
 
@@ -201,10 +206,8 @@ def _mount_volume(path):
     os.close(covered)
 
 
-def _give_up_privileges(user):
-    libc = ctypes.CDLL(None, use_errno=True)
-    last = int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
-    for capability in range(last + 1):
+def _give_up_privileges(libc, capabilities, user):
+    for capability in range(capabilities):
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"could not drop capability {capability}")
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -212,6 +215,9 @@ def _give_up_privileges(user):
     os.setgroups([])
     os.setresgid(user[1], user[1], user[1])
     os.setresuid(user[0], user[0], user[0])
+    # The kernel forgets this one (unshare --kill-child made it) when the user changes.
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "could not bind this process's life to its starter's")
 
 
 def _become(spec):
@@ -224,10 +230,13 @@ def _become(spec):
     _mount("-t", "proc", "proc", str(root / "proc"))
     for volume in spec["volumes"]:
         _mount_volume(root / volume.strip("/"))
+    # What Python may load late must be loaded now: after the chroot its own files are gone.
+    libc = ctypes.CDLL(None, use_errno=True)
+    capabilities = int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="utf-8")) + 1
     os.chroot(root)
     os.chdir(spec["cwd"])
     if confined:
-        _give_up_privileges(spec["user"])
+        _give_up_privileges(libc, capabilities, spec["user"])
     os.umask(0o022)
     os.execvpe(spec["command"][0], spec["command"], spec["environment"])
 
