@@ -1,0 +1,204 @@
+#include "config/load.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "config/command_line.h"
+#include "config/cores.h"
+#include "config/help.h"
+#include "config/python_value.h"
+#include "config/schema.h"
+#include "config/suggest.h"
+#include "config/values.h"
+#include "config/yaml_file.h"
+
+namespace sandgate::config {
+namespace {
+
+constexpr size_t kFileBytesMax = 1024 * 1024;
+// The first sentence is what operators and their scripts look for; it must stay as it is.
+constexpr std::string_view kRefusal =
+    "ROUTER_AUTH_TOKEN must be set to start the sandbox router securely. "
+    "Clients then send it as `Authorization: Bearer TOKEN`. To run without authentication, where only "
+    "trusted clients "
+    "can reach the port, set ALLOW_UNAUTHENTICATED_ROUTER=true.";
+
+using Problems = std::vector<std::string>;
+
+const std::string* find(const Environment& environment, std::string_view name) {
+  const auto it = environment.find(name);
+  return it == environment.end() ? nullptr : &it->second;
+}
+
+/// What set the value of the same setting before, in words for the warning.
+std::string fallback(const Setting& s, const Options& options) {
+  if (s.is_list || !s.show) return "";
+  const std::string value = s.show(options);
+  return fmt::format("; using {}", value.empty() ? "empty" : value);
+}
+
+void apply_environment(const Environment& environment, bool strict, Options& options, Problems& problems) {
+  for (const Setting& s : router_settings()) {
+    if (s.environment.name.empty()) continue;
+    const std::string* raw = find(environment, s.environment.name);
+    if (raw == nullptr) continue;
+    for (const std::string& wrong : s.environment.read(options, *raw)) {
+      const std::string subject =
+          s.is_list || s.environment.is_secret ? s.environment.name : s.environment.name + "=" + quoted(*raw);
+      const std::string line = fmt::format("{} {} (accepted: {}){}", subject, wrong, s.environment.accepted,
+                                           strict ? "" : fallback(s, options));
+      if (strict) {
+        problems.push_back(line);
+      } else {
+        options.warnings.push_back("WARNING: " + line);
+      }
+    }
+  }
+}
+
+/// Sets one value from a flag or the file; `place` is how messages name it.
+void apply(std::string_view name, std::string_view value, const std::string& place, Options& options,
+           Problems& problems) {
+  if (const Setting* s = find_setting(name)) {
+    if (const Problem wrong = s->set(options, value)) {
+      problems.push_back(fmt::format("{} {} (accepted: {})", place, *wrong, s->accepted));
+    }
+    return;
+  }
+  if (const AbsentSetting* s = find_absent(name); s != nullptr && value != s->off) {
+    problems.push_back(fmt::format("{}: this build does not have {}; leave the setting out{}", place, s->what,
+                                   s->off.empty() ? "" : fmt::format(" (accepted: {})", s->off)));
+  }
+}
+
+std::string unknown_key(const std::string& path, const FileEntry& entry) {
+  std::vector<std::string_view> names;
+  for (const Setting& s : router_settings()) {
+    if (s.has_flag()) names.push_back(s.name);
+  }
+  for (const AbsentSetting& s : absent_settings()) names.push_back(s.name);
+  const std::string_view near = nearest(entry.key, names);
+  return fmt::format("{}: line {}: unknown key {}{}", path, entry.line, quoted(entry.key),
+                     near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near));
+}
+
+void apply_file(const std::string& path, Options& options, Problems& problems) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    problems.push_back(fmt::format("configuration file {} cannot be opened: {}", path, std::strerror(errno)));
+    return;
+  }
+  std::string text(kFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.fail() && !file.eof())) {
+    problems.push_back(fmt::format("configuration file {} cannot be read", path));
+    return;
+  }
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kFileBytesMax) {
+    problems.push_back(fmt::format("configuration file {} is longer than {} bytes", path, kFileBytesMax));
+    return;
+  }
+  const auto entries = parse_yaml_file(text);
+  if (!entries) {
+    problems.push_back(fmt::format("{}: {}", path, entries.error().message));
+    return;
+  }
+  for (const FileEntry& entry : *entries) {
+    const Setting* s = find_setting(entry.key);
+    if (s == nullptr && find_absent(entry.key) == nullptr) {
+      problems.push_back(unknown_key(path, entry));
+    } else if (entry.is_list && (s == nullptr || !s->is_list)) {
+      problems.push_back(
+          fmt::format("{}: line {}: {} takes one value, not a list", path, entry.line, entry.key));
+    } else {
+      const std::string place =
+          fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, quoted(entry.value));
+      apply(entry.key, entry.value, place, options, problems);
+    }
+  }
+}
+
+/// Conditions between settings, and members that follow from others.
+void finish(Options& options, Problems& problems) {
+  const wire::HeadLimits& head = options.proxy.downstream.head;
+  if (head.target_bytes_max > head.head_bytes_max) {
+    problems.push_back(fmt::format("max-target-bytes ({}) is above max-head-bytes ({})",
+                                   head.target_bytes_max, head.head_bytes_max));
+  }
+  if (options.workers == 0) options.workers = default_workers();
+  options.router.timeout = options.proxy.timeout;
+}
+
+Stop refuse(const Problems& problems) {
+  Stop stop{.exit_code = 2, .out = {}, .err = {}};
+  for (const std::string& problem : problems) stop.err += "sandgate router: " + problem + "\n";
+  return stop;
+}
+
+}  // namespace
+
+Environment environment_of(const char* const* entries) {
+  Environment out;
+  for (; entries != nullptr && *entries != nullptr; ++entries) {
+    const std::string_view entry(*entries);
+    const size_t equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    out.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return out;
+}
+
+tl::expected<server::RouterServerOptions, Stop> load_router_options(std::span<const std::string> arguments,
+                                                                    const Environment& environment) {
+  CommandLine line = parse_command_line(arguments);
+  if (line.help) return tl::unexpected(Stop{.exit_code = 0, .out = router_help(), .err = {}});
+  if (line.version) {
+    return tl::unexpected(Stop{.exit_code = 0, .out = "sandgate " SANDGATE_VERSION "\n", .err = {}});
+  }
+
+  Options options;
+  Problems problems = std::move(line.problems);
+  const std::string* strict = find(environment, "SANDGATE_STRICT_CONFIG");
+  apply_environment(environment, strict != nullptr && python_truthy(*strict), options, problems);
+  const std::string* from_environment = find(environment, "SANDBOX_ROUTER_CONFIG");
+  const std::string file = line.config_file              ? *line.config_file
+                           : from_environment != nullptr ? *from_environment
+                                                         : "";
+  if (!file.empty()) apply_file(file, options, problems);
+  for (const GivenFlag& flag : line.flags) {
+    apply(flag.name, flag.value, fmt::format("--{}={}", flag.name, quoted(flag.value)), options, problems);
+  }
+  finish(options, problems);
+  if (!problems.empty()) return tl::unexpected(refuse(problems));
+  if (options.router.auth_token.empty() && !options.allow_unauthenticated) {
+    return tl::unexpected(Stop{.exit_code = 2, .out = {}, .err = std::string(kRefusal) + "\n"});
+  }
+  return options;
+}
+
+std::vector<std::string> start_notices(const server::RouterServerOptions& options) {
+  std::vector<std::string> notices;
+  if (options.router.auth_token.empty()) {
+    notices.emplace_back("no token is set: whoever reaches the port reaches every sandbox");
+  }
+  notices.emplace_back(
+      "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "
+      "be named");
+  if (options.router.pod_ip_policy == front::router::PodIpPolicy::kAny && options.pod_networks.empty()) {
+    notices.emplace_back(
+        "X-Sandbox-Pod-IP may name any routable address: narrow it with --pod-cidrs or switch it off with "
+        "--pod-ip-policy=off");
+  }
+  if (options.router.allow_system_targets)
+    notices.emplace_back("reserved names and namespaces may be reached");
+  if (options.allow_loopback_pod_ip) notices.emplace_back("loopback targets are allowed: not for production");
+  return notices;
+}
+
+}  // namespace sandgate::config
