@@ -131,8 +131,8 @@ apt_progress() {
 policy_file=/usr/sbin/policy-rc.d
 made_policy=''
 keep_daemons_stopped() {
-  [ ! -e "$policy_file" ] || return 0
   daemon_root=("$@")
+  [ ! -e "$policy_file" ] || return 0
   printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy_file" >/dev/null
   "$@" chmod 755 "$policy_file"
   made_policy=1
