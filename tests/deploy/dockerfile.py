@@ -1,4 +1,4 @@
-"""Reads a Dockerfile and a .dockerignore: the part of both that deploy/Dockerfile uses. Anything else is an error, not ignored."""
+"""Reads a Dockerfile and a .dockerignore: the part of both that deploy/Dockerfile uses. Anything else is an error."""
 
 import dataclasses
 import json

@@ -128,7 +128,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", action="append", choices=sorted(image_checks.CHECKS),
                         help="a target to build and start; may be repeated (default: all)")
-    parser.add_argument("--context", type=pathlib.Path, default=manifests.REPOSITORY, help="build context (default: the repository)")
+    parser.add_argument("--context", type=pathlib.Path, default=manifests.REPOSITORY,
+                        help="build context (default: the repository)")
     parser.add_argument("--file", type=pathlib.Path, help="the Dockerfile (default: deploy/Dockerfile of the context)")
     parser.add_argument("--time-limit", type=int, default=470, metavar="SECONDS", help="for everything (default: 470)")
     parser.add_argument("--optional", action="store_true", help="say so and succeed where this machine cannot do it")
