@@ -59,7 +59,7 @@ cpp_files() { tracked '*.cc' '*.h' '*.cpp' '*.hpp'; }
 lint_format() { cpp_files | xargs -0 -r clang-format-16 --dry-run --Werror; }
 
 lint_scripts() {
-  { tracked '*.sh'; tracked dev .ci/run; } | xargs -0 -r shellcheck -x
+  tracked '*.sh' dev .ci/run .ci/until_ready | xargs -0 -r shellcheck -x -P SCRIPTDIR:.
 }
 
 lint_tidy() {
