@@ -1,0 +1,41 @@
+#include "front/front_end.h"
+
+namespace sandgate::front {
+
+void Target::clear() {
+  ns.clear();
+  id.clear();
+  uid.clear();
+  authority.clear();
+  dns_name.clear();
+  address.reset();
+  port = 0;
+  known = false;
+}
+
+void Answer::clear() {
+  status = 200;
+  body.clear();
+  content_type = {};
+  fields.clear();
+  close = false;
+}
+
+void Plan::clear() {
+  verdict = Verdict::kFail;
+  failure = {};
+  answer.clear();
+  target.clear();
+  path = {};
+  path_storage.clear();
+  timeout = Millis(0);
+  websocket = false;
+  upgrade = {};
+  ws_key.clear();
+  client_key.clear();
+  strip_authorization = true;
+  forwarded_for.clear();
+  forwarded_host.clear();
+}
+
+}  // namespace sandgate::front

@@ -1,0 +1,95 @@
+// What differs between the replaced products, behind one interface. proxy/ drives an exchange and asks the mode's
+// FrontEnd four things: where to (plan), what to send there (edit_request), what to give back (edit_response), and how
+// a failure looks to this product's clients (render). Pure: no I/O, no clock of its own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/ip_address.h"
+#include "http/framing.h"
+#include "http/head.h"
+
+namespace sandgate::sandbox {
+class RoutingTable;
+}
+
+namespace sandgate::front {
+
+/// All a mode may know about a request. References live during the call.
+struct Inquiry {
+  const http::RequestHead& head;
+  const http::Framing& framing;
+  const Endpoint& peer;
+  const sandbox::RoutingTable* table;  ///< null: no provider of sandboxes, names are resolved by DNS
+};
+
+/// Where a request goes: a value, nobody keeps pointers into the table.
+struct Target {
+  std::string ns;
+  std::string id;
+  std::string uid;                   ///< pod or sandbox UID when known: connections are pooled by it
+  std::string authority;             ///< the Host field towards the sandbox
+  std::string dns_name;              ///< to be resolved; empty when `address` is known
+  std::optional<IpAddress> address;
+  uint16_t port = 0;
+  bool known = false;                ///< from the routing table, not merely named by the caller
+
+  void clear();
+};
+
+/// A complete answer made by the gateway itself.
+struct Answer {
+  uint16_t status = 200;
+  std::string body;
+  std::string_view content_type;     ///< static text; empty: no Content-Type field
+  std::vector<std::pair<std::string_view, std::string>> fields;  ///< further fields; names are static text
+  bool close = false;
+
+  void clear();
+};
+
+enum class Verdict : uint8_t { kForward, kAnswer, kFail };
+
+/// plan()'s result. Reused from request to request, so that its strings keep their memory.
+struct Plan {
+  Verdict verdict = Verdict::kFail;
+  Failure failure;                   ///< kFail
+  Answer answer;                     ///< kAnswer
+  // kForward:
+  Target target;
+  std::string_view path;             ///< the request target to send; a view into the head or into `path_storage`
+  std::string path_storage;
+  Millis timeout{0};                 ///< to the head, and between reads
+  bool websocket = false;            ///< a valid handshake: expect a 101
+  std::string_view upgrade;          ///< another protocol that may be tunnelled; empty: none
+  std::string ws_key;
+  std::string client_key;            ///< who is counted for per-client limits; set for upgrades
+  bool strip_authorization = true;
+  // Values of fields the mode adds; owned here until the head is rendered.
+  std::string forwarded_for;
+  std::string forwarded_host;
+
+  void clear();
+};
+
+class FrontEnd {
+ public:
+  virtual ~FrontEnd() = default;
+
+  /// The mode's own ordered list of checks; the first failure wins.
+  virtual void plan(const Inquiry& inquiry, Plan& plan) const = 0;
+  /// Fills method, target, authority and fields towards the sandbox. Views may point into head and plan.
+  virtual void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const = 0;
+  /// Fills status, reason and fields towards the client.
+  virtual void edit_response(const http::ResponseHead& head, const Plan& plan, http::ResponseOut& out) const = 0;
+  /// The error as this product's clients know it. `forwarded`: the request may have reached the sandbox.
+  virtual void render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const = 0;
+};
+
+}  // namespace sandgate::front
