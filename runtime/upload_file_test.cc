@@ -153,7 +153,9 @@ TEST_F(UploadFileTest, UnwritableFilesStayProtected) {
     ASSERT_EQ(::seteuid(kNobody), 0);
   }
   const auto file = begin("f");
-  if (me == 0) ASSERT_EQ(::seteuid(me), 0);
+  if (me == 0) {
+    ASSERT_EQ(::seteuid(me), 0);
+  }
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message, HasSubstr("Permission denied: 'f'"));
 }
