@@ -1,0 +1,3 @@
+module sandgate.example/yardstick/go
+
+go 1.24
