@@ -77,7 +77,7 @@ class Run:
         for patience in PATIENCES:
             signatures, faults = await self._look(case, lane, patience)
             row = self._explained.get(case.name)
-            as_table = len(set(signatures)) == 1 if row is None else row.signatures == signatures
+            as_table = len(set(signatures)) == 1 if row is None else row.matches(signatures)
             if as_table and not faults:
                 break
         self.observed[case.name] = signatures
