@@ -39,9 +39,14 @@ class Outcome:
             text += " + garbage"
         if self.requests:
             for name in watch:
-                values = [v.decode("latin-1") for v in self.requests[0].values(name)]
+                values = [_shown(v) for v in self.requests[0].values(name)]
                 text += ", %s=%s" % (name.decode(), "&".join(values) if values else "absent")
         return "%s, %s" % (text, self.end)
+
+
+def _shown(value):
+    """A field value as printable text that can stand in a table cell."""
+    return value.decode("latin-1").encode("unicode_escape").decode().replace("|", "\\x7c")
 
 
 class _Reader:

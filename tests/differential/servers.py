@@ -46,7 +46,6 @@ _NGINX_LANE = """\
       proxy_http_version 1.1;
       proxy_request_buffering off;
       proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
     }}
   }}
 """
