@@ -13,7 +13,8 @@ from flavours import call
 # Names that have to survive the way through SDK, router and runtime: written, listed, found and read back.
 ODD_NAMES = (
     "plain.txt", "with space.txt", " leading space", "trailing space ", "two  spaces", "100%.txt", "50% off.txt",
-    "%", "%%", "%zz", "%G1.txt", "a%", "a%20b", "%41", "%25", "%2Fetc%2Fpasswd", "%2e%2e", "%2E", "%00", "%C3%A9", ".hidden", "..x", "x..", "...", "....", "a..b", ". .", "-dash", "--flag",
+    "%", "%%", "%zz", "%G1.txt", "a%", "a%20b", "%41", "%25", "%2Fetc%2Fpasswd", "%2e%2e", "%2E", "%00", "%C3%A9",
+    ".hidden", "..x", "x..", "...", "....", "a..b", ". .", "-dash", "--flag",
     "semi;colon", "q?mark", "h#ash", "amp&ersand", "plus+sign", "eq=uals", "at@sign", "co:lon", "com,ma",
     "dol$lar", "ti~lde", "star*", "ex!claim", "pa(ren)", "bra[ck]et", "cur{ly}", "pi|pe", "an<gle>", "ca^ret",
     "back`tick", "back\\slash", "sing'le", 'dou"ble', "é.txt", "Grüße.txt", "日本語.txt", "файл.txt", "\U0001f600.txt",
