@@ -15,7 +15,7 @@ using MonoTime = std::chrono::time_point<std::chrono::steady_clock, Nanos>;
 /// A point on the calendar.
 using WallTime = std::chrono::time_point<std::chrono::system_clock, Nanos>;
 
-inline constexpr MonoTime kNever = MonoTime::max();
+inline constexpr MonoTime kFarFuture = MonoTime::max();
 
 /// Owned by one thread. refresh() moves it; now() and wall() answer the last refresh.
 class Clock {
@@ -59,10 +59,10 @@ class FakeClock final : public Clock {
   }
 };
 
-/// `from + by` that stops at kNever instead of running over; a zero or negative `by` means "no limit" to callers that
+/// `from + by` that stops at kFarFuture instead of running over; a zero or negative `by` means "no limit" to callers that
 /// pass limits where 0 is off.
 inline MonoTime deadline_after(MonoTime from, Nanos by) {
-  return by >= kNever - from ? kNever : from + by;
+  return by >= kFarFuture - from ? kFarFuture : from + by;
 }
 
 }  // namespace sandgate

@@ -16,6 +16,7 @@ std::string_view code_name(Code code) {
     case Code::kHeadTooLarge: return "head_too_large";
     case Code::kTargetTooLong: return "target_too_long";
     case Code::kTooManyRequests: return "too_many_requests";
+    case Code::kTooManyWebSockets: return "too_many_websockets";
     case Code::kExpectationFailed: return "expectation_failed";
     case Code::kUpgradeRequired: return "upgrade_required";
     case Code::kHeadTimeout: return "head_timeout";

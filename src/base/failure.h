@@ -25,6 +25,7 @@ enum class Code : uint8_t {
   kHeadTooLarge,
   kTargetTooLong,
   kTooManyRequests,
+  kTooManyWebSockets,
   kExpectationFailed,
   kUpgradeRequired,
   kHeadTimeout,

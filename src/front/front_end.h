@@ -27,6 +27,7 @@ struct Inquiry {
   const http::Framing& framing;
   const Endpoint& peer;
   const sandbox::RoutingTable* table;  ///< null: no provider of sandboxes, names are resolved by DNS
+  bool body_too_large;                 ///< the stated length exceeds the configured cap
 };
 
 /// Where a request goes: a value, nobody keeps pointers into the table.
@@ -88,6 +89,8 @@ class FrontEnd {
   virtual void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const = 0;
   /// Fills status, reason and fields towards the client.
   virtual void edit_response(const http::ResponseHead& head, const Plan& plan, http::ResponseOut& out) const = 0;
+  /// The client's address by the mode's trust rules: for the log.
+  virtual std::string client_ip(const Inquiry& inquiry) const = 0;
   /// The error as this product's clients know it. `forwarded`: the request may have reached the sandbox.
   virtual void render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const = 0;
 };

@@ -22,6 +22,7 @@ namespace sandgate::http {
 
 class Stream;
 
+/// Told that a stream has changed. One owner a stream at a time.
 class StreamEvents {
  public:
   /// Bytes, room, an end or a failure: look again. May be called when nothing changed.
@@ -46,6 +47,9 @@ class Stream {
   Stream() = default;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
+
+  /// Who is told of changes; null: nobody.
+  virtual void set_events(StreamEvents* events) = 0;
 
   // --- incoming body
   /// The next piece. kEnd also when there is no body. After kAborted failure() says why.
@@ -95,6 +99,8 @@ class ServerStream : public Stream {
  public:
   /// The client went away: reset, or shut down its sending side while that counts as leaving.
   virtual bool peer_gone() const = 0;
+  /// The request asked for `Expect: 100-continue` and nobody has said go: its body may never come.
+  virtual void set_body_withheld(bool withheld) = 0;
   /// An interim response (1xx). Left out for HTTP/1.0.
   virtual void interim(const ResponseOut& head) = 0;
   /// The final head. `framing` kChunked means "length unknown"; the codec picks what the peer understands.

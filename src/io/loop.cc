@@ -17,7 +17,7 @@ Loop::~Loop() {
 Millis Loop::wait_time(Millis wait_max) const {
   if (!later_.empty()) return Millis(0);
   const MonoTime due = timers_.next_due();
-  if (due == kNever) return wait_max;
+  if (due == kFarFuture) return wait_max;
   const auto left = std::chrono::ceil<Millis>(due - clock_.now());
   const Millis bounded = std::max(left, Millis(0));
   return wait_max < Millis(0) ? bounded : std::min(bounded, wait_max);
@@ -43,6 +43,7 @@ void Loop::turn(Millis wait_max) {
     task.run_later();
   }
   timers_.advance(clock_.now());
+  if (observer_ != nullptr) observer_->on_turn_end();
   while (!retired_.empty()) {
     auto doomed = std::exchange(retired_, {});
   }

@@ -27,10 +27,12 @@ class LaterTask : public ListNode<LaterTag> {
   ~LaterTask() = default;
 };
 
-/// Called once a turn, after the clock was read.
 class TurnObserver {
  public:
+  /// Once a turn, after the clock was read.
   virtual void on_turn() = 0;
+  /// Once a turn, when all its work is done.
+  virtual void on_turn_end() = 0;
 
  protected:
   ~TurnObserver() = default;

@@ -27,7 +27,7 @@ uint64_t TimerWheel::tick_of(MonoTime t, bool round_up) const {
 
 void TimerWheel::schedule(Timer& timer, MonoTime due) {
   if (timer.wheel_ != nullptr) timer.wheel_->unlink(timer);
-  timer.due_tick_ = std::max(tick_of(std::min(due, kNever - Millis(1)), true), tick_ + 1);
+  timer.due_tick_ = std::max(tick_of(std::min(due, kFarFuture - Millis(1)), true), tick_ + 1);
   timer.wheel_ = this;
   ++size_;
   place(timer);
@@ -57,7 +57,7 @@ void TimerWheel::unlink(Timer& timer) {
 }
 
 MonoTime TimerWheel::next_due() const {
-  if (size_ == 0) return kNever;
+  if (size_ == 0) return kFarFuture;
   for (unsigned level = 0; level < kLevels; ++level) {
     const auto here = static_cast<unsigned>(tick_ >> (level * kBits)) & (kSlots - 1);
     const uint64_t ahead = here == kSlots - 1 ? 0 : occupied_[level] & (~uint64_t{0} << (here + 1));
@@ -66,7 +66,7 @@ MonoTime TimerWheel::next_due() const {
     const uint64_t above = tick_ >> ((level + 1) * kBits) << ((level + 1) * kBits);
     return origin_ + Millis(static_cast<int64_t>(above | slot << (level * kBits)));
   }
-  return kNever;
+  return kFarFuture;
 }
 
 void TimerWheel::advance(MonoTime now) {
@@ -74,7 +74,7 @@ void TimerWheel::advance(MonoTime now) {
   while (tick_ < target) {
     // Jump to the next occupied slot of any level, or to the target when there is none before it.
     const MonoTime due = next_due();
-    const uint64_t next = due == kNever ? target : std::min(target, tick_of(due, false));
+    const uint64_t next = due == kFarFuture ? target : std::min(target, tick_of(due, false));
     tick_ = std::max(next, tick_ + 1);
     // A digit that has just come round brings its slot of the level above down first.
     for (unsigned level = kLevels - 1; level > 0; --level) {
@@ -108,19 +108,19 @@ void TimerWheel::run_slot(unsigned level, unsigned slot, MonoTime now) {
 void DeadlineTimer::set(TimerWheel& wheel, MonoTime deadline) {
   deadline_ = deadline;
   on_ = &wheel;
-  if (deadline == kNever || (scheduled() && armed_for_ <= deadline)) return;
+  if (deadline == kFarFuture || (scheduled() && armed_for_ <= deadline)) return;
   armed_for_ = deadline;
   wheel.schedule(*this, deadline);
 }
 
 void DeadlineTimer::fire(MonoTime now) {
-  if (deadline_ == kNever) return;
+  if (deadline_ == kFarFuture) return;
   if (now < deadline_) {
     armed_for_ = deadline_;
     on_->schedule(*this, deadline_);
     return;
   }
-  deadline_ = kNever;
+  deadline_ = kFarFuture;
   owner_.on_deadline(now);
 }
 

@@ -49,7 +49,7 @@ class TimerWheel {
   void schedule(Timer& timer, MonoTime due);
   /// Fires everything due, in order of slots.
   void advance(MonoTime now);
-  /// When advance() has something to do next, kNever when empty. May be early (a slot of a higher level moves down).
+  /// When advance() has something to do next, kFarFuture when empty. May be early (a slot of a higher level moves down).
   MonoTime next_due() const;
   size_t size() const { return size_; }
 
@@ -83,17 +83,17 @@ class DeadlineOwner {
 class DeadlineTimer final : public Timer {
  public:
   explicit DeadlineTimer(DeadlineOwner& owner) : owner_(owner) {}
-  /// Replaces the deadline; kNever clears it.
+  /// Replaces the deadline; kFarFuture clears it.
   void set(TimerWheel& wheel, MonoTime deadline);
-  void clear() { deadline_ = kNever; }
+  void clear() { deadline_ = kFarFuture; }
   MonoTime deadline() const { return deadline_; }
 
  private:
   void fire(MonoTime now) override;
   DeadlineOwner& owner_;
   TimerWheel* on_ = nullptr;
-  MonoTime deadline_ = kNever;
-  MonoTime armed_for_ = kNever;
+  MonoTime deadline_ = kFarFuture;
+  MonoTime armed_for_ = kFarFuture;
 };
 
 }  // namespace sandgate::io

@@ -60,20 +60,20 @@ class RateWatch {
   /// `waiting`: at this moment we wait for the client. `bytes`: payload moved so far.
   void note(bool waiting, uint64_t bytes, MonoTime now) {
     if (!waiting) {
-      since_ = kNever;
-    } else if (since_ == kNever) {
+      since_ = kFarFuture;
+    } else if (since_ == kFarFuture) {
       since_ = now;
       bytes_at_ = bytes;
     }
   }
-  /// When to look again; kNever while not waiting.
-  MonoTime next_check(Millis grace) const { return since_ == kNever ? kNever : deadline_after(since_, grace); }
+  /// When to look again; kFarFuture while not waiting.
+  MonoTime next_check(Millis grace) const { return since_ == kFarFuture ? kFarFuture : deadline_after(since_, grace); }
   /// At or after next_check(): too slow? Starts a new window when not.
   bool too_slow(uint64_t bytes, uint64_t rate_min, Millis grace, MonoTime now);
   void reset() { *this = RateWatch(); }
 
  private:
-  MonoTime since_ = kNever;
+  MonoTime since_ = kFarFuture;
   uint64_t bytes_at_ = 0;
 };
 

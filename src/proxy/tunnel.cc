@@ -93,7 +93,7 @@ void Tunnel::advance() {
   if ((down_over && up_over) || (down_.dead && up_.dead)) return end();
   if (down_.dead && close_code_ == 0) return cut();
   // Both said goodbye: whoever should close the socket now gets the grace to do it.
-  if (cut_at_ == kNever && kind_.websocket && down_.watcher.close_seen() && up_.watcher.close_seen()) {
+  if (cut_at_ == kFarFuture && kind_.websocket && down_.watcher.close_seen() && up_.watcher.close_seen()) {
     cut_at_ = deadline_after(loop_.now(), options_.close_grace);
     set_timer();
   }

@@ -94,7 +94,7 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
   io::DeadlineTimer timer_;
   const MonoTime started_;
   MonoTime last_activity_;
-  MonoTime cut_at_ = kNever;
+  MonoTime cut_at_ = kFarFuture;
   std::function<void(const TunnelEnd&)> done_;
   std::function<void()> released_;
   std::string_view close_reason_{};

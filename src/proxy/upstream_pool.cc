@@ -39,7 +39,7 @@ void UpstreamPool::give_back(std::unique_ptr<wire::H1ClientConnection> connectio
   ++target.count;
   by_age_.push_back(*kept);
   ++idle_;
-  if (timer_.deadline() == kNever) timer_.set(loop_.timers(), deadline_after(loop_.now(), limits_.idle_timeout));
+  if (timer_.deadline() == kFarFuture) timer_.set(loop_.timers(), deadline_after(loop_.now(), limits_.idle_timeout));
 }
 
 std::unique_ptr<wire::H1ClientConnection> UpstreamPool::take_out(wire::H1ClientConnection& connection) {

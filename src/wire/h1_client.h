@@ -24,7 +24,6 @@ class H1ClientConnection final : public H1Connection,
 
   enum class Connect : uint8_t { kPending, kDone, kFailed };
   Connect connect_state() const { return connect_; }
-  void set_events(http::StreamEvents* events) { events_ = events; }
 
   /// Starts a new exchange on a pooled connection: false when the peer has closed or spoken meanwhile.
   bool begin_reuse();
@@ -41,6 +40,7 @@ class H1ClientConnection final : public H1Connection,
   bool sent_anything() const { return sent_ > 0; }
 
   // http::Stream
+  void set_events(http::StreamEvents* events) override { events_ = events; }
   http::ReadResult read() override { return read_body(); }
   http::Trailers trailers() const override { return trailers_now(); }
   bool read_complete() const override { return head_read_ && decoder_.complete(); }

@@ -33,7 +33,7 @@ void H1Connection::on_ready(uint8_t ready) {
   if (ready & io::kReadable) readable_ = true;
   if (ready & io::kWritable) write_blocked_ = false;
   if (ready & io::kHangup) hangup_ = readable_ = true;
-  if (ready & io::kBroken) readable_ = true;  // reading tells the error
+  if (ready & io::kBroken) reset_seen_ = readable_ = true;  // reading tells the error
   on_progress();
 }
 

@@ -90,6 +90,7 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   bool eof_ = false;             ///< the peer's FIN was read
   bool write_blocked_ = false;   ///< the socket took less than it was given
   bool connecting_ = false;      ///< writes wait
+  bool reset_seen_ = false;      ///< the poller reported an error on the socket
   bool broken_ = false;
   bool send_failed_ = false;
   bool last_fill_full_ = false;

@@ -31,6 +31,8 @@ void H1ServerConnection::set_deadline(Millis from_now) {
 }
 
 void H1ServerConnection::on_progress() {
+  // Whatever a client had sent before its reset, nobody waits for an answer any more.
+  if (reset_seen_ && !broken_) fail(io_failure(0));
   switch (state_) {
     case State::kIdle:
     case State::kHead:
@@ -53,7 +55,7 @@ void H1ServerConnection::run_later() { on_progress(); }
 
 void H1ServerConnection::look_for_request() {
   // A FIN on a connection with no request in progress: nobody waits for an answer (contract 1.9).
-  if (hangup_ && !context_.half_close_allowed) return close_now();
+  if (broken_ || (hangup_ && !context_.half_close_allowed)) return close_now();
   for (;;) {
     std::string_view bytes = unread();
     if (!bytes.empty()) {

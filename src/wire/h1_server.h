@@ -49,17 +49,14 @@ class H1ServerConnection final : public H1Connection,
   /// To be called once, after construction: bytes may already be waiting.
   void start();
   const Endpoint& peer() const { return peer_; }
-  /// Events of the request in progress; null until the callee sets it.
-  void set_events(http::StreamEvents* events) { events_ = events; }
   bool idle() const { return state_ == State::kIdle || state_ == State::kHead; }
   /// No further request: closes now when idle, else after the one in progress.
   void drain();
   /// After respond(101): takes the socket out. The connection is gone afterwards.
   RawEnd detach();
-  /// The request asked for `Expect: 100-continue` and we have not said go: its body may never come.
-  void set_body_withheld(bool withheld) { body_withheld_ = withheld; }
 
   // http::Stream
+  void set_events(http::StreamEvents* events) override { events_ = events; }
   http::ReadResult read() override { return read_body(); }
   http::Trailers trailers() const override { return trailers_now(); }
   bool read_complete() const override { return decoder_.complete(); }
@@ -80,6 +77,7 @@ class H1ServerConnection final : public H1Connection,
   uint64_t bytes_sent() const override { return sent_ + out_.size(); }
 
   // http::ServerStream
+  void set_body_withheld(bool withheld) override { body_withheld_ = withheld; }
   bool peer_gone() const override { return sending_failed() || (hangup_ && !context_.half_close_allowed); }
   void interim(const http::ResponseOut& head) override;
   void respond(const http::ResponseOut& head, const http::Framing& framing, bool close) override;

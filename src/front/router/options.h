@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct RouterOptions {
   std::string default_namespace = "default";
   uint16_t default_port = 8888;
   Millis timeout{180'000};               ///< cap and default of X-Sandbox-Timeout
-  PodIpPolicy pod_ip_policy = PodIpPolicy::kAny;
+  std::optional<PodIpPolicy> pod_ip_policy;  ///< unset: `known` where there is a routing table, else `any`
   std::string path_routing_prefix;       ///< contract 1.10; empty: off
   std::vector<IpNetwork> trusted_proxies;
   std::vector<std::string> allowed_namespaces;  ///< empty: all

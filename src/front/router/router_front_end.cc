@@ -1,0 +1,302 @@
+#include "front/router/router_front_end.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "http/forwarding.h"
+#include "http/ws/handshake.h"
+#include "policy/bearer.h"
+
+namespace sandgate::front::router {
+namespace {
+
+using http::FieldId;
+
+bool fail_plan(Plan& plan, Code code, std::string_view detail = {}, Side side = Side::kDownstream) {
+  plan.verdict = Verdict::kFail;
+  plan.failure = {side, code, Retry::kNever, detail};
+  return false;
+}
+
+bool answer_plan(Plan& plan, uint16_t status, std::string_view body) {
+  plan.verdict = Verdict::kAnswer;
+  plan.answer.clear();
+  plan.answer.status = status;
+  plan.answer.body = body;
+  if (!body.empty()) plan.answer.content_type = "application/json";
+  return false;
+}
+
+/// The target in origin form (RFC 9112 3.2). False when it is none of ours; `authority` is set for absolute-form.
+bool origin_form(std::string_view target, std::string_view& path, std::string_view& authority) {
+  if (target.starts_with('/')) {
+    path = target;
+    return true;
+  }
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (target.size() <= scheme.size() || !iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const size_t slash = rest.find_first_of("/?");
+    authority = rest.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
+    return path.front() == '/' && http::is_valid_host(authority);  // userinfo is refused by the host's grammar
+  }
+  return false;
+}
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+/// What never reaches a sandbox: our routing fields, what we set ourselves, and Expect of other kinds.
+constexpr http::FieldSet kNotForSandboxes{
+    FieldId::kHost,        FieldId::kXSandboxId,  FieldId::kXSandboxNamespace, FieldId::kXSandboxPort,
+    FieldId::kXSandboxUid, FieldId::kXSandboxPodIp, FieldId::kXSandboxTimeout,
+};
+constexpr http::FieldSet kForwardingFields{FieldId::kXForwardedFor, FieldId::kXForwardedHost,
+                                           FieldId::kXForwardedProto, FieldId::kForwarded};
+
+/// Names every cluster has that are not sandboxes (threat model 1, row 2). Only where DNS is all there is.
+bool is_reserved_name(std::string_view ns, std::string_view id) {
+  return id == "kubernetes" || id.starts_with("kube-") || ns.starts_with("kube-") || ns.ends_with("-system");
+}
+
+}  // namespace
+
+RouterFrontEnd::RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max)
+    : options_(std::move(options)),
+      trusted_(options_.trusted_proxies),
+      allow_loopback_pod_ip_(allow_loopback_pod_ip),
+      websockets_per_client_max_(websockets_per_client_max) {}
+
+// --- plan ------------------------------------------------------------------------------------------------------
+
+void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
+  std::string_view path;
+  std::string_view authority;
+  const std::string_view target = inquiry.head.target();
+  const bool has_path = origin_form(target, path, authority);
+  if (has_path && !check_fixed_paths(inquiry, path, plan)) return;
+  if (!check_method(inquiry, plan)) return;
+  if (target == "*") {
+    if (inquiry.head.method() == "OPTIONS") {
+      answer_plan(plan, 200, {});
+    } else {
+      fail_plan(plan, Code::kBadRequest);
+    }
+    return;
+  }
+  if (!has_path) {
+    const bool url = target.find("://") != std::string_view::npos;
+    fail_plan(plan, url ? Code::kBadRequest : Code::kNotFound);
+    return;
+  }
+  if (!check_token(inquiry, plan)) return;
+  if (inquiry.body_too_large) {
+    fail_plan(plan, Code::kBodyTooLarge);
+    return;
+  }
+  Route route;
+  if (!read_route(inquiry, path, route, plan)) return;
+  if (!check_namespace(route, inquiry, plan)) return;
+  if (!check_websocket(inquiry, plan)) return;
+  plan.forwarded_host = authority.empty() ? inquiry.head.first(FieldId::kHost).value_or("") : authority;
+  if (route.add_slash) {
+    plan.path_storage.assign("/").append(route.path);
+    plan.path = plan.path_storage;
+  } else {
+    plan.path = route.path;
+  }
+  plan.timeout = parse_timeout(inquiry.head.first(FieldId::kXSandboxTimeout), options_.timeout);
+  if (plan.websocket || !plan.upgrade.empty()) {
+    plan.timeout = options_.timeout;
+    plan.client_key = policy::client_key(client_of(inquiry));
+  }
+  if (find_target(inquiry, route, plan)) plan.verdict = Verdict::kForward;
+}
+
+bool RouterFrontEnd::check_fixed_paths(const Inquiry& inquiry, std::string_view path, Plan& plan) const {
+  const std::string_view method = inquiry.head.method();
+  if (path_of(path) != "/healthz" || (method != "GET" && method != "HEAD")) return true;
+  return answer_plan(plan, 200, R"({"status":"ok"})");
+}
+
+bool RouterFrontEnd::check_method(const Inquiry& inquiry, Plan& plan) const {
+  const std::string_view method = inquiry.head.method();
+  if (method == "CONNECT" || (method == "TRACE" && !options_.allow_trace)) {
+    return fail_plan(plan, Code::kMethodNotAllowed);
+  }
+  return true;
+}
+
+bool RouterFrontEnd::check_token(const Inquiry& inquiry, Plan& plan) const {
+  if (options_.auth_token.empty()) {
+    plan.strip_authorization = !options_.forward_authorization;
+    return true;
+  }
+  switch (policy::check_bearer(inquiry.head.first(FieldId::kAuthorization), options_.auth_token)) {
+    case policy::BearerVerdict::kOk:
+      plan.strip_authorization = true;  // it carried our own credential
+      return true;
+    case policy::BearerVerdict::kMissing:
+      return fail_plan(plan, Code::kUnauthenticated);
+    case policy::BearerVerdict::kWrong:
+      return fail_plan(plan, Code::kBadToken);
+  }
+  return false;
+}
+
+bool RouterFrontEnd::read_route(const Inquiry& inquiry, std::string_view path, Route& route, Plan& plan) const {
+  RouteError error;
+  if (is_path_routed(path_of(path), options_.path_routing_prefix)) {
+    error = route_by_path(path, options_.path_routing_prefix, route);
+  } else {
+    route.path = path;
+    const RouteDefaults defaults{options_.default_namespace, options_.default_port};
+    error = route_by_headers(inquiry.head, defaults, allow_loopback_pod_ip_, route);
+  }
+  if (!error.empty()) return fail_plan(plan, Code::kBadRoute, error);
+  plan.target.ns = route.ns;
+  plan.target.id = route.id;
+  return true;
+}
+
+bool RouterFrontEnd::check_namespace(const Route& route, const Inquiry& inquiry, Plan& plan) const {
+  const auto& allowed = options_.allowed_namespaces;
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), route.ns) == allowed.end()) {
+    return fail_plan(plan, Code::kForbidden);
+  }
+  const bool named_only = inquiry.table == nullptr;
+  if (named_only && !options_.allow_system_targets && is_reserved_name(route.ns, route.id)) {
+    return fail_plan(plan, Code::kForbidden);
+  }
+  return true;
+}
+
+bool RouterFrontEnd::check_websocket(const Inquiry& inquiry, Plan& plan) const {
+  const http::RequestHead& head = inquiry.head;
+  if (!head.has(FieldId::kUpgrade)) return true;
+  http::ws::HandshakeRequest handshake(head.method(), head.minor_version == 1);
+  for (const http::Field& f : head.fields()) handshake.field(head.name(f), head.value(f));
+  switch (handshake.verdict()) {
+    case http::ws::HandshakeVerdict::kNotAsked:
+      break;
+    case http::ws::HandshakeVerdict::kOk:
+      // An upgrade with a body would put bytes before the 101 (threat model 1, row 23).
+      if (inquiry.framing.kind != http::BodyKind::kNone) return fail_plan(plan, Code::kBadRequest);
+      plan.websocket = true;
+      plan.ws_key = handshake.key();
+      return true;
+    case http::ws::HandshakeVerdict::kBadVersion:
+      return fail_plan(plan, Code::kUpgradeRequired);
+    case http::ws::HandshakeVerdict::kBadMethod:
+    case http::ws::HandshakeVerdict::kBadKey:
+      return fail_plan(plan, Code::kBadRequest);
+  }
+  if (head.minor_version == 0 || !head.has_token(FieldId::kConnection, "upgrade") ||
+      inquiry.framing.kind != http::BodyKind::kNone) {
+    return true;
+  }
+  for (const std::string& protocol : options_.allowed_upgrades) {
+    if (iequals(head.first(FieldId::kUpgrade).value_or(""), protocol)) plan.upgrade = protocol;
+  }
+  return true;
+}
+
+/// Contract 1.3: Pod-IP, then the table; DNS only where there is no table.
+bool RouterFrontEnd::find_target(const Inquiry& inquiry, const Route& route, Plan& plan) const {
+  Target& target = plan.target;
+  target.port = route.port;
+  const sandbox::Lookup found =
+      inquiry.table != nullptr ? inquiry.table->find(sandbox::ByName{route.ns, route.id}) : sandbox::Lookup{};
+  const PodIpPolicy pod_ip_policy = options_.pod_ip_policy.value_or(
+      inquiry.table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
+  const bool use_pod_ip =
+      route.pod_ip && (pod_ip_policy == PodIpPolicy::kAny ||
+                       (pod_ip_policy == PodIpPolicy::kKnown && found.record != nullptr &&
+                        found.record->address == *route.pod_ip && found.record->ready));
+  if (found.record != nullptr && (!use_pod_ip || found.record->address == *route.pod_ip)) {
+    if (found.state == sandbox::Lookup::State::kNotReady) {
+      return fail_plan(plan, Code::kSandboxNotReady, {}, Side::kUpstream);
+    }
+    target.known = true;
+    target.uid = found.record->uid;
+    target.address = found.record->address;
+    target.port = sandbox::port_for(*found.record, route.port, options_.default_port);
+  } else if (use_pod_ip) {
+    target.address = route.pod_ip;
+  } else if (inquiry.table != nullptr) {
+    return fail_plan(plan, Code::kSandboxNotFound, {}, Side::kUpstream);
+  } else {
+    target.dns_name.assign(route.id).append(".").append(route.ns).append(".svc.").append(options_.cluster_domain);
+  }
+  if (options_.preserve_host) {
+    target.authority = plan.forwarded_host;
+  } else {
+    target.authority = target.address ? target.address->to_authority() : target.dns_name;
+    target.authority.append(":").append(std::to_string(target.port));
+  }
+  return true;
+}
+
+// --- edits -----------------------------------------------------------------------------------------------------
+
+bool RouterFrontEnd::peer_is_trusted(const Endpoint& peer) const {
+  return !trusted_.empty() && trusted_.contains(peer.address);
+}
+
+policy::Client RouterFrontEnd::client_of(const Inquiry& inquiry) const {
+  if (!peer_is_trusted(inquiry.peer)) return {inquiry.peer.address, {}};
+  std::vector<std::string_view> lines;
+  for (const http::Field& f : inquiry.head.fields()) {
+    if (f.id == FieldId::kXForwardedFor) lines.push_back(inquiry.head.value(f));
+  }
+  return policy::find_client(inquiry.peer.address, lines, trusted_);
+}
+
+std::string RouterFrontEnd::client_ip(const Inquiry& inquiry) const {
+  const policy::Client client = client_of(inquiry);
+  if (client.address) return client.address->to_string();
+  return client.other.empty() ? "unknown" : std::string(client.other);
+}
+
+void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const {
+  const http::RequestHead& head = inquiry.head;
+  out.clear();
+  out.method = head.method();
+  out.target = plan.path;
+  out.authority = plan.target.authority;
+  http::FieldSet drop = kNotForSandboxes;
+  if (plan.strip_authorization) drop = drop.with(FieldId::kAuthorization);
+  if (!plan.websocket && plan.upgrade.empty()) {
+    http::forward_fields(head, drop | kForwardingFields, out.fields);
+  } else {
+    http::forward_fields(head, drop.with(FieldId::kOrigin) | kForwardingFields, out.fields);
+    out.upgrade = plan.websocket ? std::string_view("websocket") : plan.upgrade;
+  }
+  // Who the client is and what it asked for: believed from trusted peers, else made by us (contract 1.5).
+  const bool trusted = peer_is_trusted(inquiry.peer);
+  plan.forwarded_for.clear();
+  if (trusted) {
+    for (const http::Field& f : head.fields()) {
+      if (f.id == FieldId::kXForwardedFor && !head.value(f).empty()) {
+        plan.forwarded_for.append(head.value(f)).append(", ");
+      } else if (f.id == FieldId::kForwarded) {
+        out.fields.push_back({head.name(f), head.value(f)});
+      }
+    }
+  }
+  plan.forwarded_for += inquiry.peer.address.to_string();
+  out.fields.push_back({"X-Forwarded-For", plan.forwarded_for});
+  const auto host = trusted ? head.first(FieldId::kXForwardedHost) : std::nullopt;
+  const auto proto = trusted ? head.first(FieldId::kXForwardedProto) : std::nullopt;
+  out.fields.push_back({"X-Forwarded-Host", host.value_or(plan.forwarded_host)});
+  out.fields.push_back({"X-Forwarded-Proto", proto.value_or("http")});
+}
+
+void RouterFrontEnd::edit_response(const http::ResponseHead& head, const Plan&, http::ResponseOut& out) const {
+  out.clear();
+  out.status = head.status;
+  out.reason = head.reason();
+  http::forward_fields(head, {}, out.fields);
+}
+
+}  // namespace sandgate::front::router

@@ -1,0 +1,44 @@
+// The agent-sandbox Sandbox Router's behaviour, by contract sandbox-router sections 1 to 3, column OURS.
+#pragma once
+
+#include <string>
+
+#include "front/front_end.h"
+#include "front/router/options.h"
+#include "front/router/route.h"
+#include "policy/client_key.h"
+#include "sandbox/routing_table.h"
+
+namespace sandgate::front::router {
+
+/// Immutable after construction: one may serve all workers.
+class RouterFrontEnd final : public FrontEnd {
+ public:
+  RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max);
+
+  void plan(const Inquiry& inquiry, Plan& plan) const override;
+  void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const override;
+  void edit_response(const http::ResponseHead& head, const Plan& plan, http::ResponseOut& out) const override;
+  std::string client_ip(const Inquiry& inquiry) const override;
+  void render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const override;
+
+ private:
+  // The checks of contract 1.1 in their order; each answers false after it has set the plan's failure or answer.
+  bool check_fixed_paths(const Inquiry& inquiry, std::string_view path, Plan& plan) const;
+  bool check_method(const Inquiry& inquiry, Plan& plan) const;
+  bool check_token(const Inquiry& inquiry, Plan& plan) const;
+  bool read_route(const Inquiry& inquiry, std::string_view path, Route& route, Plan& plan) const;
+  bool check_namespace(const Route& route, const Inquiry& inquiry, Plan& plan) const;
+  bool check_websocket(const Inquiry& inquiry, Plan& plan) const;
+  bool find_target(const Inquiry& inquiry, const Route& route, Plan& plan) const;
+
+  policy::Client client_of(const Inquiry& inquiry) const;
+  bool peer_is_trusted(const Endpoint& peer) const;
+
+  const RouterOptions options_;
+  const policy::TrustedProxies trusted_;
+  const bool allow_loopback_pod_ip_;
+  const unsigned websockets_per_client_max_;
+};
+
+}  // namespace sandgate::front::router

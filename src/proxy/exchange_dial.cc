@@ -1,0 +1,180 @@
+// From a target to a connection with the request on it: admission, names, dialling, retries and replay.
+#include <algorithm>
+
+#include "base/strings.h"
+#include "http/forwarding.h"
+#include "proxy/exchange.h"
+
+namespace sandgate::proxy {
+
+/// What HTTP itself demands of a request, in every mode.
+std::optional<Failure> Exchange::check_message() const {
+  const Failure bad{Side::kDownstream, Code::kBadRequest, Retry::kNever};
+  size_t hosts = 0;
+  for (const http::Field& f : head_.fields()) {
+    if (f.id != http::FieldId::kHost) continue;
+    ++hosts;
+    if (!http::is_valid_host(head_.value(f))) return bad;
+  }
+  if (hosts > 1 || (hosts == 0 && head_.minor_version == 1)) return bad;  // RFC 9112 3.2
+  if (const auto expect = head_.first(http::FieldId::kExpect); expect && !iequals(*expect, "100-continue")) {
+    return Failure{Side::kDownstream, Code::kExpectationFailed, Retry::kNever};
+  }
+  return std::nullopt;
+}
+
+/// Takes the places that limits give; false when there is none, the exchange has failed then.
+bool Exchange::admit() {
+  const LimitOptions& limits = services_.options.limits;
+  if (limits.requests_per_sandbox_max > 0) {
+    const std::string key = plan_.target.ns + "/" + plan_.target.id;
+    auto place = services_.limits.requests_per_sandbox.acquire(key, limits.requests_per_sandbox_max);
+    if (!place) {
+      services_.metrics.hit(observe::Limit::kRequestsPerSandbox);
+      fail({Side::kDownstream, Code::kTooManyRequests, Retry::kNever});
+      return false;
+    }
+    sandbox_place_ = std::move(*place);
+  }
+  if (plan_.websocket) {
+    auto place = services_.limits.websockets_per_client.acquire(plan_.client_key,
+                                                                services_.options.websocket.per_client_max);
+    if (!place) {
+      services_.metrics.hit(observe::Limit::kWebSocketPerClient);
+      fail({Side::kDownstream, Code::kTooManyWebSockets, Retry::kNever});
+      return false;
+    }
+    websocket_place_ = std::move(*place);
+  }
+  return true;
+}
+
+void Exchange::resolve() {
+  addresses_.clear();
+  const front::Target& target = plan_.target;
+  std::span<const IpAddress> found;
+  if (target.address) {
+    found = {&*target.address, 1};
+  } else {
+    const DnsCache::Found answer = services_.dns.find(target.dns_name, services_.loop.now());
+    if (answer.state == DnsCache::State::kPending) {
+      if (!services_.waiters.wait(target.dns_name, *this)) {
+        services_.metrics.hit(observe::Limit::kWaiting);
+        return fail({Side::kInternal, Code::kOverloaded, Retry::kNever});
+      }
+      phase_ = Phase::kResolving;
+      phase_deadline_ = deadline_after(services_.loop.now(), plan_.timeout);
+      return set_timer();
+    }
+    if (answer.state == DnsCache::State::kFailed || answer.answer->addresses.empty()) {
+      return fail({Side::kUpstream, Code::kDnsFailed, Retry::kNever});
+    }
+    found = answer.answer->addresses;
+  }
+  // The last word is the guard's, on the binary address, whatever named it.
+  for (const IpAddress& address : found) {
+    const Endpoint endpoint{address, target.port};
+    if (services_.guard.check(endpoint, target.known) == policy::TargetVerdict::kAllowed) addresses_.push_back(address);
+  }
+  if (addresses_.empty()) return fail({Side::kUpstream, Code::kTargetRefused, Retry::kNever});
+  dial();
+}
+
+void Exchange::on_wait_over() {
+  if (phase_ != Phase::kResolving) return;
+  phase_deadline_ = kFarFuture;
+  resolve();
+}
+
+void Exchange::dial() {
+  endpoint_ = {addresses_[dials_ % addresses_.size()], plan_.target.port};
+  phase_deadline_ = kFarFuture;
+  if (!fresh_only_) up_ = services_.pool.lease(endpoint_, plan_.target.uid);
+  if (up_) {
+    services_.metrics.upstream_reuses.add();
+    phase_ = Phase::kAwaitHead;
+    return send_request();
+  }
+  ++dials_;
+  services_.metrics.upstream_dials.add();
+  int error = 0;
+  std::unique_ptr<io::Socket> socket = services_.loop.network().connect(endpoint_, error);
+  if (!socket) return dial_failed({Side::kUpstream, Code::kConnectFailed, Retry::kAlways});
+  up_ = std::make_unique<wire::H1ClientConnection>(services_.wire, std::move(socket));
+  services_.metrics.upstream_connections_open.add();
+  phase_ = Phase::kConnecting;
+  phase_deadline_ =
+      deadline_after(services_.loop.now(), std::min(services_.options.connect_timeout, plan_.timeout));
+  send_request();
+}
+
+/// Nothing was sent: other addresses first, then again after a while, within the budget and the request's own time.
+void Exchange::dial_failed(Failure failure) {
+  drop_upstream();
+  const RetryOptions& retry = services_.options.retry;
+  const MonoTime now = services_.loop.now();
+  if (dials_ < addresses_.size()) return dial();
+  const unsigned round = retries_;
+  const Millis delay = std::min(retry.max_delay, retry.initial_delay * (1 << std::min(round, 16u)));
+  const bool in_time = deadline_after(now, delay) < deadline_after(started_, plan_.timeout);
+  if (round >= retry.retries_max || !in_time) {
+    if (round >= retry.retries_max && retry.retries_max > 0) services_.metrics.hit(observe::Limit::kRetries);
+    return fail(failure);
+  }
+  if (!services_.retry_budget.try_retry(now)) {
+    services_.metrics.hit(observe::Limit::kRetryBudget);
+    return fail(failure);
+  }
+  ++retries_;
+  phase_ = Phase::kRetryWait;
+  phase_deadline_ = deadline_after(now, delay);
+  set_timer();
+}
+
+void Exchange::send_request() {
+  http::RequestOut& out = services_.request_out;
+  services_.front.edit_request(inquiry(), plan_, out);
+  http::Framing framing = framing_;
+  const bool expects_body = out.method == "POST" || out.method == "PUT" || out.method == "PATCH";
+  if (framing.kind == http::BodyKind::kNone && expects_body) framing.stated_length = 0;  // RFC 9110 8.6
+  up_->set_events(this);
+  up_->request(out, framing);
+  last_progress_ = services_.loop.now();
+  if (withheld_ && expect_at_ == kFarFuture) {
+    expect_at_ = deadline_after(last_progress_, services_.options.expect_timeout);
+  }
+  if (phase_ == Phase::kConnecting) return set_timer();
+  advance();
+}
+
+bool Exchange::is_replayable_method() const {
+  const std::string_view method = head_.method();
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+/// Contract sandbox-router 1.9 "Replay": once, on a new connection, when a reused one died without a byte of answer.
+bool Exchange::may_replay(const Failure& failure) const {
+  return failure.retry == Retry::kIfReused && !replayed_ && up_->reused() && !up_->answered() &&
+         is_replayable_method() && framing_.kind == http::BodyKind::kNone;
+}
+
+/// The connection failed before an answer's head was complete.
+void Exchange::upstream_failed(Failure failure) {
+  if (may_replay(failure)) {
+    replayed_ = fresh_only_ = true;
+    drop_upstream();
+    request_.reset(services_.loop);
+    return dial();
+  }
+  fail(failure);
+}
+
+void Exchange::drop_upstream() {
+  if (!up_) return;
+  forwarded_ = forwarded_ || up_->sent_anything();
+  up_->set_events(nullptr);
+  services_.metrics.upstream_connections_open.sub();
+  services_.loop.retire(std::unique_ptr<io::Retirable>(std::move(up_)));
+}
+
+}  // namespace sandgate::proxy
