@@ -244,7 +244,7 @@ TEST_F(StaticProviderTest, StoppingDoesNotWaitForTheInterval) {
   put("a 10.0.0.1:80\n");
   StaticProvider provider(options(std::chrono::hours(1)), on_table(), on_error());
   ASSERT_TRUE(provider.start());
-  // allow(sleep): nothing shows that the thread waits; should it not by now, the test proves less but does not fail
+  // allow(sleep): nothing shows that the thread waits; if it does not yet, the test only proves less
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   const auto begin = std::chrono::steady_clock::now();
   provider.stop();
