@@ -233,11 +233,10 @@ EpollNetwork::~EpollNetwork() {
   ::close(epoll_fd_);
 }
 
-Result<std::unique_ptr<Listener>> EpollNetwork::adopt_listener(int fd, ReadyHandler& handler) {
+Result<std::unique_ptr<Listener>> EpollNetwork::adopt_listener(int fd) {
   const auto local = local_endpoint(fd);
   if (!local) return tl::unexpected<Error>(local.error());
   auto listener = std::make_unique<EpollListener>(fd, epoll_fd_, *local);
-  listener->set_handler(&handler);
   // Level-triggered: what one turn's bound leaves in the queue is reported again.
   if (!watch(epoll_fd_, fd, EPOLLIN, listener.get())) return fail("epoll_ctl: " + errno_text(errno));
   return listener;

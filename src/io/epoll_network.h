@@ -24,8 +24,8 @@ class EpollNetwork final : public Network {
   static Result<std::unique_ptr<EpollNetwork>> create();
   ~EpollNetwork() override;
 
-  /// Takes the descriptor over and starts reporting readiness to `handler`.
-  Result<std::unique_ptr<Listener>> adopt_listener(int fd, ReadyHandler& handler);
+  /// Takes the descriptor over. Readiness goes to the handler set on it (wire::Server::add_listener does that).
+  Result<std::unique_ptr<Listener>> adopt_listener(int fd);
 
   std::unique_ptr<Socket> connect(const Endpoint& to, int& error) override;
   size_t wait(std::span<Event> events, Millis timeout) override;

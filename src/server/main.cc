@@ -1,0 +1,61 @@
+// The `sandgate` program: one word chooses what it is.
+#include <unistd.h>
+
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/load.h"
+#include "server/router_server.h"
+
+namespace {
+
+constexpr std::string_view kUsage =
+    "usage: sandgate COMMAND [FLAG...]\n"
+    "\n"
+    "Carries traffic from outside a cluster to the right sandbox inside it.\n"
+    "\n"
+    "commands:\n"
+    "  router    route by X-Sandbox-ID headers or by path (replaces the agent-sandbox Sandbox Router)\n"
+    "\n"
+    "  --help, --version\n"
+    "`sandgate COMMAND --help` lists a command's flags.\n";
+
+int router(std::span<const std::string> arguments, const sandgate::config::Environment& environment) {
+  const auto options = sandgate::config::load_router_options(arguments, environment);
+  if (!options) {
+    std::fputs(options.error().out.c_str(), stdout);
+    std::fputs(options.error().err.c_str(), stderr);
+    return options.error().exit_code;
+  }
+  for (const std::string& warning : options->warnings) std::printf("%s\n", warning.c_str());
+  std::fflush(stdout);
+  return sandgate::server::run_router(*options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const std::string_view command = words.empty() ? "" : std::string_view(words.front());
+  if (command == "router") {
+    return router(std::span(words).subspan(1), sandgate::config::environment_of(environ));
+  }
+  if (command == "--version" || command == "version") {
+    std::printf("sandgate %s\n", SANDGATE_VERSION);
+    return 0;
+  }
+  if (command == "--help" || command == "-h" || command == "help") {
+    std::fwrite(kUsage.data(), 1, kUsage.size(), stdout);
+    return 0;
+  }
+  if (command.empty()) {
+    std::fprintf(stderr, "sandgate: a command is missing\n\n");
+  } else {
+    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router\n\n", words.front().c_str());
+  }
+  std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
+  return 2;
+}
