@@ -99,6 +99,7 @@ void Exchange::over() {
   head_.clear("");
   addresses_.clear();
   framing_ = {};
+  endpoint_ = {};
   failure_ = {};
   phase_deadline_ = expect_at_ = kFarFuture;
   progress_mark_ = 0;
