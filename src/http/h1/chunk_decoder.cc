@@ -89,7 +89,7 @@ BodyPiece ChunkDecoder::next(std::string_view in) {
       case State::kTrailers:
         return take_trailers(in, at);
       case State::kDone:
-        SG_ASSERT(!"next() after the end");
+        SG_ASSERT(state_ != State::kDone);  // next() after the end
     }
   }
   return {BodyStep::kNeedMore, at};
