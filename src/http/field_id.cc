@@ -91,14 +91,15 @@ FieldId field_id(std::string_view name) {
     return FieldId::kSandgate;
   }
   if (length > kLongest) return FieldId::kOther;
-  const bool underscored = name.find('_') != std::string_view::npos;
-  for (size_t i = kIndex.first[length]; i < kIndex.first[length + 1]; ++i) {
-    const Known& known = kKnown[i];
-    if (!underscored) {
-      if (to_lower(name[0]) == known.name[0] && iequals(name, known.name)) return known.id;
-    } else if (is_protected(known.id) && equals_with_underscores(name, known.name)) {
-      return FieldId::kUnderscoreTwin;
-    }
+  const size_t begin = kIndex.first[length];
+  const size_t end = kIndex.first[length + 1];
+  if (begin == end) return FieldId::kOther;
+  for (size_t i = begin; i < end; ++i) {
+    if (to_lower(name[0]) == kKnown[i].name[0] && iequals(name, kKnown[i].name)) return kKnown[i].id;
+  }
+  if (name.find('_') == std::string_view::npos) return FieldId::kOther;
+  for (size_t i = begin; i < end; ++i) {
+    if (is_protected(kKnown[i].id) && equals_with_underscores(name, kKnown[i].name)) return FieldId::kUnderscoreTwin;
   }
   return FieldId::kOther;
 }

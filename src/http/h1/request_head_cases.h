@@ -85,7 +85,8 @@ inline const std::vector<GoodHead>& good_request_heads() {
       {"GET / HTTP/1.1\nHost: a\nX:: y", "GET / 1\nHost:a\nX:: y"},
       {"GET / HTTP/1.1\nHost: a\nX: a:b:c", "GET / 1\nHost:a\nX:a:b:c"},
       {"GET / HTTP/1.1\nHost: a\nX: \"q\\\"r\"", "GET / 1\nHost:a\nX:\"q\\\"r\""},
-      {"GET / HTTP/1.1\nHost: a\nX: !\"#$%&'()*+,-./;<=>?@[]^_`{|}~", "GET / 1\nHost:a\nX:!\"#$%&'()*+,-./;<=>?@[]^_`{|}~"},
+      {"GET / HTTP/1.1\nHost: a\nX: !\"#$%&'()*+,-./;<=>?@[]^_`{|}~",
+       "GET / 1\nHost:a\nX:!\"#$%&'()*+,-./;<=>?@[]^_`{|}~"},
       {"GET / HTTP/1.1\nHost: a\nX: \xc3\xa9\xff\x80", "GET / 1\nHost:a\nX:\xc3\xa9\xff\x80"},
       {"GET / HTTP/1.1\nHost: a\nX: \xff", "GET / 1\nHost:a\nX:\xff"},
       {"GET / HTTP/1.1\nHost: a\n_: x", "GET / 1\nHost:a\n_:x"},
@@ -99,7 +100,8 @@ inline const std::vector<GoodHead>& good_request_heads() {
        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
        "GET /ws 1\nHost:a\nUpgrade:websocket\nConnection:Upgrade\nSec-WebSocket-Version:13\n"
        "Sec-WebSocket-Key:dGhlIHNhbXBsZSBub25jZQ=="},
-      {"POST /execute HTTP/1.1\nHost: sandbox.example\nUser-Agent: python-requests/2.32\nAccept-Encoding: gzip\n"
+      {"POST /execute HTTP/1.1\nHost: sandbox.example\nUser-Agent: python-requests/2.32\nAccept-Encoding: "
+       "gzip\n"
        "Accept: */*\nConnection: keep-alive\nX-Sandbox-ID: box\nX-Sandbox-Port: 8888\nContent-Length: 23\n"
        "Content-Type: application/json",
        "POST /execute 1\nHost:sandbox.example\nUser-Agent:python-requests/2.32\nAccept-Encoding:gzip\n"
@@ -107,8 +109,10 @@ inline const std::vector<GoodHead>& good_request_heads() {
        "Content-Type:application/json"},
       {"PUT /up HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nTrailer: X-Sum\nExpect: 100-continue",
        "PUT /up 1\nHost:a\nTransfer-Encoding:chunked\nTrailer:X-Sum\nExpect:100-continue"},
-      {"GET / HTTP/1.1\nHost: a\nAuthorization: Bearer abc.def-_~+/==", "GET / 1\nHost:a\nAuthorization:Bearer abc.def-_~+/=="},
-      {"GET / HTTP/1.1\nHost: a\nTE: trailers\nConnection: TE", "GET / 1\nHost:a\nTE:trailers\nConnection:TE"},
+      {"GET / HTTP/1.1\nHost: a\nAuthorization: Bearer abc.def-_~+/==",
+       "GET / 1\nHost:a\nAuthorization:Bearer abc.def-_~+/=="},
+      {"GET / HTTP/1.1\nHost: a\nTE: trailers\nConnection: TE",
+       "GET / 1\nHost:a\nTE:trailers\nConnection:TE"},
       {"GET / HTTP/1.1\nHost: a\nRange: bytes=0-99,200-", "GET / 1\nHost:a\nRange:bytes=0-99,200-"},
       {"GET / HTTP/1.1\nHost: a\nForwarded: for=\"[2001:db8::1]\";proto=https",
        "GET / 1\nHost:a\nForwarded:for=\"[2001:db8::1]\";proto=https"},
@@ -121,13 +125,16 @@ inline const std::vector<GoodHead>& good_request_heads() {
        "POST / 1\nHost:a\nContent-Length:5\nTransfer-Encoding:chunked"},
       {"POST / HTTP/1.1\nHost: a\nContent-Length: +5", "POST / 1\nHost:a\nContent-Length:+5"},
       {"POST / HTTP/1.1\nHost: a\nContent-Length:", "POST / 1\nHost:a\nContent-Length:"},
-      {"POST / HTTP/1.1\nHost: a\nTransfer-Encoding: xchunked", "POST / 1\nHost:a\nTransfer-Encoding:xchunked"},
+      {"POST / HTTP/1.1\nHost: a\nTransfer-Encoding: xchunked",
+       "POST / 1\nHost:a\nTransfer-Encoding:xchunked"},
       {"GET / HTTP/1.1\nHost: a\nExpect: nothing", "GET / 1\nHost:a\nExpect:nothing"},
       {"GET / HTTP/1.1\nHost: a\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__",
        "GET / 1\nHost:a\nUpgrade:h2c\nHTTP2-Settings:AAMAAABkAAQAAP__"},
       {"GET / HTTP/1.1\nHost: a\nContent_Length: 3", "GET / 1\nHost:a\nContent_Length:3"},
-      {"GET / HTTP/1.1\nHost: a\nX-Sandbox-Pod-IP: ::ffff:127.0.0.1", "GET / 1\nHost:a\nX-Sandbox-Pod-IP:::ffff:127.0.0.1"},
-      {"GET / HTTP/1.1\nHost: a\nConnection: close, X-Sandbox-ID", "GET / 1\nHost:a\nConnection:close, X-Sandbox-ID"},
+      {"GET / HTTP/1.1\nHost: a\nX-Sandbox-Pod-IP: ::ffff:127.0.0.1",
+       "GET / 1\nHost:a\nX-Sandbox-Pod-IP:::ffff:127.0.0.1"},
+      {"GET / HTTP/1.1\nHost: a\nConnection: close, X-Sandbox-ID",
+       "GET / 1\nHost:a\nConnection:close, X-Sandbox-ID"},
   };
   return kCases;
 }
@@ -135,29 +142,29 @@ inline const std::vector<GoodHead>& good_request_heads() {
 /// Each stands for the line in `LINE CRLF Host: a CRLF CRLF`.
 inline const std::vector<std::string_view>& bad_request_lines() {
   static const std::vector<std::string_view> kCases = {
-      " GET / HTTP/1.1"sv,           // blank first
+      " GET / HTTP/1.1"sv,  // blank first
       "\tGET / HTTP/1.1"sv,
-      "GET"sv,                       // pieces missing
+      "GET"sv,  // pieces missing
       "GET "sv,
-      "GET /"sv,                     // HTTP/0.9
+      "GET /"sv,  // HTTP/0.9
       "GET / "sv,
-      "GET  HTTP/1.1"sv,             // empty target
+      "GET  HTTP/1.1"sv,  // empty target
       "GET HTTP/1.1"sv,
-      " / HTTP/1.1"sv,               // empty method
+      " / HTTP/1.1"sv,  // empty method
       "/ HTTP/1.1"sv,
       "HTTP/1.1"sv,
-      "GET  / HTTP/1.1"sv,           // two blanks
+      "GET  / HTTP/1.1"sv,  // two blanks
       "GET /  HTTP/1.1"sv,
-      "GET\t/ HTTP/1.1"sv,           // tab for a blank
+      "GET\t/ HTTP/1.1"sv,  // tab for a blank
       "GET /\tHTTP/1.1"sv,
-      "GET / HTTP/1.1 "sv,           // something after the version
+      "GET / HTTP/1.1 "sv,  // something after the version
       "GET / HTTP/1.1\t"sv,
       "GET / HTTP/1.1x"sv,
       "GET / HTTP/1.10"sv,
       "GET / HTTP/1.1 HTTP/1.1"sv,
-      "GET / a HTTP/1.1"sv,          // a blank in the target
+      "GET / a HTTP/1.1"sv,  // a blank in the target
       "GET /a b HTTP/1.1"sv,
-      "GET / HTTP/0.9"sv,            // versions
+      "GET / HTTP/0.9"sv,  // versions
       "GET / HTTP/1.2"sv,
       "GET / HTTP/1.9"sv,
       "GET / HTTP/1."sv,
@@ -182,7 +189,7 @@ inline const std::vector<std::string_view>& bad_request_lines() {
       "GET / ICY/1.1"sv,
       "GET / HTTP\\1.1"sv,
       "GET / \"HTTP/1.1\""sv,
-      "G ET / HTTP/1.1"sv,           // bytes that are no token in the method
+      "G ET / HTTP/1.1"sv,  // bytes that are no token in the method
       "G(T / HTTP/1.1"sv,
       "G)T / HTTP/1.1"sv,
       "GET, / HTTP/1.1"sv,
@@ -202,10 +209,10 @@ inline const std::vector<std::string_view>& bad_request_lines() {
       "G\x7fT / HTTP/1.1"sv,
       "G\xc3\x89T / HTTP/1.1"sv,
       "\xef\xbb\xbfGET / HTTP/1.1"sv,  // a byte-order mark
-      "GET /a#frag HTTP/1.1"sv,      // a fragment
+      "GET /a#frag HTTP/1.1"sv,        // a fragment
       "GET # HTTP/1.1"sv,
       "GET /?a#b HTTP/1.1"sv,
-      "GET /a\0b HTTP/1.1"sv,        // control bytes and high bytes in the target
+      "GET /a\0b HTTP/1.1"sv,  // control bytes and high bytes in the target
       "GET /a\x01 HTTP/1.1"sv,
       "GET /a\x1f HTTP/1.1"sv,
       "GET /a\x7f HTTP/1.1"sv,
@@ -215,12 +222,12 @@ inline const std::vector<std::string_view>& bad_request_lines() {
       "GET /\xff HTTP/1.1"sv,
       "GET /\xc3\xa9 HTTP/1.1"sv,
       "GET /?q=\xc3\xa9 HTTP/1.1"sv,
-      "GET /\r HTTP/1.1"sv,          // a bare CR
+      "GET /\r HTTP/1.1"sv,  // a bare CR
       "GET\r / HTTP/1.1"sv,
       "GET / HTTP/1.1\r"sv,
       "GET / HTTP/1.1\0"sv,
       "\0GET / HTTP/1.1"sv,
-      "PRI * HTTP/2.0"sv,            // the first line of HTTP/2
+      "PRI * HTTP/2.0"sv,                                // the first line of HTTP/2
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"sv,  // TLS
       "PROXY TCP4 192.0.2.1 192.0.2.2 1 2"sv,
   };
@@ -230,19 +237,19 @@ inline const std::vector<std::string_view>& bad_request_lines() {
 /// Each stands for the line in `GET / HTTP/1.1 CRLF Host: a CRLF LINE CRLF CRLF`.
 inline const std::vector<std::string_view>& bad_field_lines() {
   static const std::vector<std::string_view> kCases = {
-      ": x"sv,                 // empty names
+      ": x"sv,  // empty names
       ":x"sv,
       ":"sv,
-      "X"sv,                   // no colon
+      "X"sv,  // no colon
       "X y"sv,
       "X-Long-Name-Without-Colon"sv,
-      "X : y"sv,               // blanks before the colon
+      "X : y"sv,  // blanks before the colon
       "X\t: y"sv,
       "X  : y"sv,
       "Content-Length : 5"sv,
       "Transfer-Encoding\t: chunked"sv,
       "Host : a"sv,
-      " folded"sv,             // folded lines
+      " folded"sv,  // folded lines
       "\tfolded"sv,
       " X: y"sv,
       "\tX: y"sv,
@@ -252,7 +259,7 @@ inline const std::vector<std::string_view>& bad_field_lines() {
       "X: y\r\n\tz"sv,
       "X:\r\n y"sv,
       "Transfer-Encoding:\r\n chunked"sv,
-      "X Y: z"sv,              // bytes that are no token in the name
+      "X Y: z"sv,  // bytes that are no token in the name
       "(X): y"sv,
       "X,Y: z"sv,
       "X/Y: z"sv,
@@ -272,24 +279,27 @@ inline const std::vector<std::string_view>& bad_field_lines() {
       "X\xc3\xa9: y"sv,
       "\xff: y"sv,
       "X\x0b: y"sv,
-      "X: \0"sv,               // control bytes in the value
+      "X: \0"sv,  // control bytes in the value
       "X: a\0b"sv,
       "X: \x01"sv,
       "X: \x08"sv,
-      "X: a\x0b""b"sv,
-      "X: a\x0c""b"sv,
+      "X: a\x0b"
+      "b"sv,
+      "X: a\x0c"
+      "b"sv,
       "X: \x1b[0m"sv,
       "X: \x1f"sv,
       "X: \x7f"sv,
-      "Transfer-Encoding: \x0b""chunked"sv,
+      "Transfer-Encoding: \x0b"
+      "chunked"sv,
       "Transfer-Encoding: chunked\0"sv,
       "Content-Length: 5\x0c"sv,
-      "X: a\rb"sv,             // bare CR
+      "X: a\rb"sv,  // bare CR
       "X: a\r"sv,
       "X: \r\r"sv,
       "\rX: y"sv,
       "X\r: y"sv,
-      "X: a\nY: b"sv,          // bare LF
+      "X: a\nY: b"sv,  // bare LF
       "X: a\n"sv,
       "\nX: y"sv,
       "X: a\n\n"sv,
@@ -311,7 +321,7 @@ inline const std::vector<std::string_view>& bad_request_heads() {
       "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"sv,  // one empty line is forgiven, two are not
       "\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"sv,
       "\r\n GET / HTTP/1.1\r\nHost: a\r\n\r\n"sv,
-      "GET / HTTP/1.1\nHost: a\n\n"sv,                // bare LF everywhere
+      "GET / HTTP/1.1\nHost: a\n\n"sv,  // bare LF everywhere
       "GET / HTTP/1.1\r\nHost: a\n\r\n"sv,
       "GET / HTTP/1.1\nHost: a\r\n\r\n"sv,
       "GET / HTTP/1.1\r\nHost: a\r\n\n"sv,
@@ -321,7 +331,7 @@ inline const std::vector<std::string_view>& bad_request_heads() {
       "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n"sv,
       "GET / HTTP/1.1\r\nHost: a\r\n\r\r\n"sv,
       "GET / HTTP/1.1\rHost: a\r\r"sv,
-      "GET / HTTP/1.1\r\n\tHost: a\r\n\r\n"sv,        // a folded first field
+      "GET / HTTP/1.1\r\n\tHost: a\r\n\r\n"sv,  // a folded first field
       "GET / HTTP/1.1\r\n Host: a\r\n\r\n"sv,
       "GET / HTTP/1.1\0\r\nHost: a\r\n\r\n"sv,
       "\0\0\0\0"sv,
