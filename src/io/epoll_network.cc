@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +49,15 @@ Endpoint from_sockaddr(const sockaddr_storage& in) {
   return {IpAddress::v6(bytes), ntohs(v6.sin6_port)};
 }
 
+// Past libc's wrappers: in a process with threads those are cancellation points and pay for it on every call.
+ssize_t raw_recv(int fd, void* to, size_t size, int flags) {
+  return ::syscall(SYS_recvfrom, fd, to, size, flags, nullptr, nullptr);
+}
+ssize_t raw_send(int fd, const void* from, size_t size, int flags) {
+  return ::syscall(SYS_sendto, fd, from, size, flags, nullptr, 0);
+}
+ssize_t raw_sendmsg(int fd, const msghdr* message, int flags) { return ::syscall(SYS_sendmsg, fd, message, flags); }
+
 IoResult result_of(ssize_t n) {
   if (n > 0) return {IoResult::kOk, static_cast<size_t>(n)};
   if (n == 0) return {IoResult::kEof};
@@ -69,15 +79,15 @@ class EpollSocket final : public Socket {
   explicit EpollSocket(int fd) : fd_(fd) {}
   ~EpollSocket() override { EpollSocket::close(); }
 
-  IoResult recv(char* to, size_t size) override { return result_of(::recv(fd_, to, size, 0)); }
+  IoResult recv(char* to, size_t size) override { return result_of(raw_recv(fd_, to, size, 0)); }
 
   IoResult send(std::span<const iovec> pieces, bool more) override {
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-    if (pieces.size() == 1) return sent(::send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags));
+    if (pieces.size() == 1) return sent(raw_send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags));
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
-    return sent(::sendmsg(fd_, &message, flags));
+    return sent(raw_sendmsg(fd_, &message, flags));
   }
 
   IoResult connect_result() override {
@@ -93,7 +103,7 @@ class EpollSocket final : public Socket {
 
   bool idle_and_open() override {
     char byte = 0;
-    const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t n = raw_recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
 

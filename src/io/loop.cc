@@ -28,6 +28,9 @@ void Loop::turn(Millis wait_max) {
   clock_.refresh();
   if (observer_ != nullptr) observer_->on_turn();
   for (size_t i = 0; i < ready; ++i) {
+    if (ReadyHandler* handler = events_[i].what->handler()) handler->mark_ready(events_[i].ready);
+  }
+  for (size_t i = 0; i < ready; ++i) {
     if (ReadyHandler* handler = events_[i].what->handler()) handler->on_ready(events_[i].ready);
   }
   // Only what was queued before this point: a task that queues itself again waits for the next turn.

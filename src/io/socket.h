@@ -36,6 +36,10 @@ enum Ready : uint8_t {
 
 class ReadyHandler {
  public:
+  /// First of two passes: note what is ready, do nothing. When a connection acts, it sees the state of every other one
+  /// as of this turn: a pooled connection whose FIN came in the same turn is not taken for a good one.
+  virtual void mark_ready(uint8_t ready) { static_cast<void>(ready); }
+  /// Second pass: act.
   virtual void on_ready(uint8_t ready) = 0;
 
  protected:

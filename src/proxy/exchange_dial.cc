@@ -89,7 +89,9 @@ void Exchange::on_wait_over() {
 void Exchange::dial() {
   endpoint_ = {addresses_[dials_ % addresses_.size()], plan_.target.port};
   phase_deadline_ = kFarFuture;
-  if (!fresh_only_) up_ = services_.pool.lease(endpoint_, plan_.target.uid);
+  // A request that may be replayed needs no look into the socket: if its connection dies unanswered, it is sent again.
+  const bool replayable = is_replayable_method() && framing_.kind == http::BodyKind::kNone;
+  if (!fresh_only_) up_ = services_.pool.lease(endpoint_, plan_.target.uid, !replayable);
   if (up_) {
     services_.metrics.upstream_reuses.add();
     phase_ = Phase::kAwaitHead;

@@ -26,12 +26,11 @@ Tunnel::End::End(Tunnel& owner, wire::RawEnd raw, http::ws::Direction direction,
   socket->set_handler(this);
 }
 
-void Tunnel::End::on_ready(uint8_t ready) {
+void Tunnel::End::mark_ready(uint8_t ready) {
   if (ready & io::kReadable) readable = true;
   if (ready & io::kWritable) write_blocked = false;
   if (ready & io::kHangup) hangup = readable = true;
   if (ready & io::kBroken) readable = true;
-  tunnel.advance();
 }
 
 Tunnel::Tunnel(io::Loop& loop, const WebSocketOptions& options, Kind kind, wire::RawEnd downstream,

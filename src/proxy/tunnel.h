@@ -50,7 +50,8 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
   /// One of the two sockets; `watcher` looks at what is read from it.
   struct End final : io::ReadyHandler {
     End(Tunnel& owner, wire::RawEnd raw, http::ws::Direction direction, http::ws::Watcher::Rules rules);
-    void on_ready(uint8_t ready) override;
+    void mark_ready(uint8_t ready) override;
+    void on_ready(uint8_t) override { tunnel.advance(); }
 
     Tunnel& tunnel;
     std::unique_ptr<io::Socket> socket;

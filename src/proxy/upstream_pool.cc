@@ -4,13 +4,14 @@ namespace sandgate::proxy {
 
 UpstreamPool::~UpstreamPool() { clear(); }
 
-std::unique_ptr<wire::H1ClientConnection> UpstreamPool::lease(const Endpoint& endpoint, std::string_view uid) {
+std::unique_ptr<wire::H1ClientConnection> UpstreamPool::lease(const Endpoint& endpoint, std::string_view uid,
+                                                              bool look) {
   const auto found = targets_.find(KeyView{endpoint, uid});
   if (found == targets_.end()) return nullptr;
   Target& target = *found->second;
   while (!target.idle.empty()) {
     auto connection = take_out(target.idle.back());
-    if (connection->begin_reuse()) return connection;
+    if (connection->begin_reuse(look)) return connection;
     loop_.retire(std::unique_ptr<io::Retirable>(std::move(connection)));
   }
   return nullptr;

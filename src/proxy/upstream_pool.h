@@ -27,8 +27,8 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
   UpstreamPool(io::Loop& loop, PoolLimits limits) : loop_(loop), limits_(limits), timer_(*this) {}
   ~UpstreamPool();
 
-  /// An idle connection that is still open, or null.
-  std::unique_ptr<wire::H1ClientConnection> lease(const Endpoint& endpoint, std::string_view uid);
+  /// An idle connection that is still open, or null. `look`: see H1ClientConnection::begin_reuse().
+  std::unique_ptr<wire::H1ClientConnection> lease(const Endpoint& endpoint, std::string_view uid, bool look);
   /// Takes a connection back if it can serve again, else retires it.
   void give_back(std::unique_ptr<wire::H1ClientConnection> connection, const Endpoint& endpoint, std::string_view uid);
   /// Closes everything idle.

@@ -28,8 +28,8 @@ void H1ClientConnection::on_progress() {
   if (events_ != nullptr) events_->on_stream_event(*this);
 }
 
-bool H1ClientConnection::begin_reuse() {
-  if (spoiled() || !socket_->idle_and_open()) return false;
+bool H1ClientConnection::begin_reuse(bool look) {
+  if (spoiled() || (look && !socket_->idle_and_open())) return false;
   reused_ = true;
   return true;
 }

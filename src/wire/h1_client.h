@@ -25,8 +25,9 @@ class H1ClientConnection final : public H1Connection,
   enum class Connect : uint8_t { kPending, kDone, kFailed };
   Connect connect_state() const { return connect_; }
 
-  /// Starts a new exchange on a pooled connection: false when the peer has closed or spoken meanwhile.
-  bool begin_reuse();
+  /// Starts a new exchange on a pooled connection: false when the peer has closed or spoken meanwhile, as far as this
+  /// turn's readiness tells. `look`: also ask the socket itself, for requests that cannot be sent twice.
+  bool begin_reuse(bool look);
   bool reused() const { return reused_; }
   /// May it serve another request? Both messages complete, nothing left over, nobody said close.
   bool reusable();

@@ -29,12 +29,11 @@ H1Connection::~H1Connection() {
   context_.loop.retire(std::move(socket_));
 }
 
-void H1Connection::on_ready(uint8_t ready) {
+void H1Connection::mark_ready(uint8_t ready) {
   if (ready & io::kReadable) readable_ = true;
   if (ready & io::kWritable) write_blocked_ = false;
   if (ready & io::kHangup) hangup_ = readable_ = true;
   if (ready & io::kBroken) reset_seen_ = readable_ = true;  // reading tells the error
-  on_progress();
 }
 
 // --- receiving -------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   ~H1Connection() override;
 
   // io
-  void on_ready(uint8_t ready) final;
+  void mark_ready(uint8_t ready) final;
+  void on_ready(uint8_t) final { on_progress(); }
   void settle_scratch() final;
 
  protected:
