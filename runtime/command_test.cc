@@ -200,7 +200,7 @@ TEST_F(CommandTest, GoesOnWhenForgotten) {
 
 TEST_F(CommandTest, SignalsReachEveryGroup) {
   Waiter waiter;
-  ASSERT_TRUE(runner_->start({"sh", "-c", "trap 'echo caught; exit 3' TERM; echo x > ready; sleep 60 & wait"},
+  ASSERT_TRUE(runner_->start({"sh", "-c", "trap 'echo caught; exit 3' TERM; echo x > ready; while :; do :; done"},
                              {Millis(15'000), 1000}, waiter));
   while (!std::filesystem::exists(dir_ / "ready")) loop_.turn(Millis(5));
   while (dir_.read("ready").empty()) loop_.turn(Millis(5));

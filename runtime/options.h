@@ -28,7 +28,7 @@ struct RuntimeOptions {
   Endpoint bind{IpAddress::v4(0), 8888};
   std::string base_dir = "/app";
   WorkLimits limits;
-  size_t connections_max = 512;
+  size_t connections_max = 256;
   Millis stop_timeout{10'000};         ///< from the wish to stop to killing what still runs
   std::vector<std::string> warnings;  ///< values that were replaced by defaults: printed at start
 };

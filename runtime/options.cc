@@ -1,0 +1,161 @@
+#include "runtime/options.h"
+
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include "base/strings.h"
+
+namespace sandgate::runtime {
+namespace {
+
+constexpr double kSecondsMax = 365.0 * 24 * 3600;
+constexpr uint64_t kTiB = uint64_t{1} << 40;
+
+Millis millis_of(double seconds) {
+  return std::max(Millis(1), Millis(static_cast<int64_t>(std::ceil(std::min(seconds, kSecondsMax) * 1000))));
+}
+
+/// Text of a variable without what Python takes for blanks; empty when there is none.
+std::string_view variable(const char* (*environment)(const char*), const char* name) {
+  const char* value = environment(name);
+  std::string_view text = value != nullptr ? value : "";
+  constexpr std::string_view kBlanks = " \t\n\r\f\v";
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+/// A number as Python's float() reads it, if finite and above 0: a sign, and single underscores between digits.
+std::optional<double> read_seconds(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') || text.starts_with('-')) return std::nullopt;
+  std::string digits;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '_' && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1])) continue;
+    digits += text[i];
+  }
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+  if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(seconds) || seconds <= 0) {
+    return std::nullopt;
+  }
+  return seconds;
+}
+
+void read_environment(RuntimeOptions& options, const char* (*environment)(const char*)) {
+  if (const auto base = variable(environment, "SANDBOX_BASE_DIR"); !base.empty()) options.base_dir = base;
+  if (const auto timeout = variable(environment, "SANDBOX_EXEC_TIMEOUT_SECONDS"); !timeout.empty()) {
+    if (const auto seconds = read_seconds(timeout)) {
+      options.limits.exec_timeout = millis_of(*seconds);
+    } else {
+      options.warnings.push_back("SANDBOX_EXEC_TIMEOUT_SECONDS is '" + std::string(timeout) +
+                                 "', which is no finite number above 0; using 300");
+    }
+  }
+}
+
+std::optional<Endpoint> read_bind_address(std::string_view text) {
+  if (text.starts_with(':')) return Endpoint::parse("0.0.0.0" + std::string(text));
+  if (text.starts_with("localhost:")) return Endpoint::parse("127.0.0.1" + std::string(text.substr(9)));
+  return Endpoint::parse(text);
+}
+
+/// A connection may hold a socket and a file, a command two pipes and a moment's spare.
+void fit_descriptor_limit(RuntimeOptions& options) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const uint64_t reserved = 32 + 3 * options.limits.exec_concurrency_max;
+  const uint64_t left = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 0;
+  const size_t most = std::max<size_t>(1, left / 2);
+  if (options.connections_max <= most) return;
+  options.warnings.push_back("only " + std::to_string(most) + " connections at once instead of " +
+                             std::to_string(options.connections_max) + ": the limit on open files is " +
+                             std::to_string(limit.rlim_cur) + " (ulimit -n)");
+  options.connections_max = most;
+}
+
+/// The flags, bound to `options`; numbers in seconds wait in `exec_timeout` and `stop_timeout`.
+void add_flags(CLI::App& app, RuntimeOptions& options, double& exec_timeout, double& stop_timeout) {
+  const CLI::Validator seconds(
+      [](std::string& text) -> std::string {  // CLI::Range takes NaN
+        const auto value = read_seconds(text);
+        return value && *value >= 0.001 && *value <= kSecondsMax ? "" : "'" + text + "' is not 0.001 to 31536000 seconds";
+      },
+      "SECONDS");
+  const CLI::AsSizeValue size(false);
+  WorkLimits& limits = options.limits;
+
+  app.add_option_function<std::string>(
+         "--bind-address",
+         [&options](const std::string& text) {
+           const auto endpoint = read_bind_address(text);
+           if (!endpoint) {
+             throw CLI::ValidationError("--bind-address", "'" + text + "' is not ADDRESS:PORT with a literal address, " +
+                                                              "[ADDRESS6]:PORT or :PORT");
+           }
+           options.bind = *endpoint;
+         },
+         "Where to listen; port 0 takes any free one [0.0.0.0:8888]")
+      ->type_name("ADDRESS:PORT");
+  app.add_option("--base-dir", options.base_dir,
+                 "Directory of all files, and where commands run; overrides SANDBOX_BASE_DIR [/app]")
+      ->type_name("DIR");
+  app.add_option("--exec-timeout", exec_timeout,
+                 "Longest a command may run, also when a request asks for more; overrides SANDBOX_EXEC_TIMEOUT_SECONDS [300]")
+      ->check(seconds);
+  app.add_option("--output-bytes-max", limits.output_bytes_max,
+                 "Most a command may write to stdout and stderr together [16MiB]")
+      ->transform(size)
+      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30, "BYTES"));
+  app.add_option("--upload-bytes-max", limits.upload_bytes_max, "Largest file that may be uploaded [1GiB]")
+      ->transform(size)
+      ->check(CLI::Range(uint64_t{1}, kTiB, "BYTES"));
+  app.add_option("--execute-body-bytes-max", limits.execute_body_bytes_max,
+                 "Largest body of a request to run a command [1MiB]")
+      ->transform(size)
+      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 26, "BYTES"));
+  app.add_option("--exec-concurrency-max", limits.exec_concurrency_max, "Commands that may run at once [64]")
+      ->check(CLI::Range(size_t{1}, size_t{4096}, "COUNT"));
+  app.add_option("--list-entries-max", limits.list_entries_max, "Most entries of a directory listing [100000]")
+      ->check(CLI::Range(size_t{1}, size_t{10'000'000}, "COUNT"));
+  app.add_option("--connections-max", options.connections_max, "Connections at once [256]")
+      ->check(CLI::Range(size_t{1}, size_t{65536}, "COUNT"));
+  app.add_option("--stop-timeout", stop_timeout,
+                 "After SIGTERM, how long running requests and commands may take to end [10]")
+      ->check(seconds);
+}
+
+}  // namespace
+
+Invocation read_options(std::span<const char* const> arguments, const char* (*environment)(const char*)) {
+  RuntimeOptions options;
+  read_environment(options, environment);
+  double exec_timeout = 0;
+  double stop_timeout = 0;
+  CLI::App app("Runs commands and moves files inside a sandbox, for whoever may reach its port.", "sandgate-runtime");
+  app.set_version_flag("--version", "sandgate-runtime " SANDGATE_VERSION, "Print the version and exit");
+  app.get_formatter()->column_width(34);
+  add_flags(app, options, exec_timeout, stop_timeout);
+  try {
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream problem;
+    const int code = app.exit(error, out, problem);
+    return {std::nullopt, code == 0 ? out.str() : "sandgate-runtime: " + problem.str(), code == 0 ? 0 : 2};
+  }
+  if (exec_timeout > 0) {
+    options.limits.exec_timeout = millis_of(exec_timeout);
+    std::erase_if(options.warnings, [](const auto& w) { return w.starts_with("SANDBOX_EXEC_TIMEOUT_SECONDS"); });
+  }
+  if (stop_timeout > 0) options.stop_timeout = millis_of(stop_timeout);
+  fit_descriptor_limit(options);
+  return {std::move(options), {}, 0};
+}
+
+}  // namespace sandgate::runtime
