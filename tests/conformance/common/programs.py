@@ -97,10 +97,18 @@ class Program:
         return self.process.returncode
 
 
+def _exit_on_signal(number, frame):
+    raise SystemExit(128 + number)
+
+
 class Programs(contextlib.AbstractContextManager):
-    """The programs of one run: `start` them in order, leaving the `with` block stops all of them."""
+    """The programs of one run: `start` them in order, leaving the `with` block stops all of them.
+
+    Made on the main thread only: from then on SIGTERM ends the run through the same door, so that nothing stays behind.
+    """
 
     def __init__(self, log_dir):
+        signal.signal(signal.SIGTERM, _exit_on_signal)
         os.makedirs(log_dir, exist_ok=True)
         self._log_dir = log_dir
         self._started = []

@@ -4,23 +4,36 @@ import time
 import traceback
 
 
+# So many failures in a row mean that nothing works; each of the rest might take a minute to say so.
+GIVE_UP_AFTER = 12
+
+
+class GaveUp(RuntimeError):
+    """Too many checks in a row have failed."""
+
+
 class Report:
     """Counts checks. `passed` and `failed` print at once, so that a hanging run shows where it stands."""
 
     def __init__(self):
         self.passed_count = 0
         self.failed_count = 0
+        self._failed_in_a_row = 0
 
     def passed(self, name, detail=""):
         self.passed_count += 1
+        self._failed_in_a_row = 0
         print("ok    %s%s" % (name, " (%s)" % detail if detail else ""), flush=True)
 
     def failed(self, name, why):
         self.failed_count += 1
+        self._failed_in_a_row += 1
         print("FAIL  %s: %s" % (name, why), flush=True)
 
     async def run(self, name, coroutine_function, *arguments):
-        """Awaits one check; an assertion or any other error makes it a failure with its place."""
+        """Awaits one check; an assertion or any other error makes it a failure with its place. May raise GaveUp."""
+        if self._failed_in_a_row >= GIVE_UP_AFTER:
+            raise GaveUp("%d checks in a row failed" % self._failed_in_a_row)
         started = time.monotonic()
         try:
             await coroutine_function(*arguments)

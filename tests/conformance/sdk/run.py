@@ -14,7 +14,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "common"))
 
 from programs import Programs, StartError  # noqa: E402
-from report import Report  # noqa: E402
+from report import GaveUp, Report  # noqa: E402
 
 import checks_commands  # noqa: E402
 import checks_files  # noqa: E402
@@ -118,6 +118,8 @@ def main(arguments):
             world.kube.close()
     except StartError as error:
         report.failed("start", error)
+    except GaveUp as error:
+        report.failed("the rest was not run", error)
     return report.close()
 
 
