@@ -190,7 +190,10 @@ std::vector<std::string> start_notices(const server::RouterServerOptions& option
   notices.emplace_back(
       "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "
       "be named");
-  if (options.router.pod_ip_policy == front::router::PodIpPolicy::kAny && options.pod_networks.empty()) {
+  using front::router::PodIpPolicy;
+  const PodIpPolicy by_table =
+      options.static_sandboxes_file.empty() ? PodIpPolicy::kAny : PodIpPolicy::kKnown;
+  if (options.router.pod_ip_policy.value_or(by_table) == PodIpPolicy::kAny && options.pod_networks.empty()) {
     notices.emplace_back(
         "X-Sandbox-Pod-IP may name any routable address: narrow it with --pod-cidrs or switch it off with "
         "--pod-ip-policy=off");

@@ -266,6 +266,8 @@ TEST(Load, FlagForms) {
   EXPECT_THAT(lists.router.allowed_namespaces, ElementsAre("a", "b"));
   EXPECT_TRUE(loaded({"--half-close=allow"}).proxy.half_close_allowed);
   EXPECT_EQ(loaded({"--pod-ip-policy=off"}).router.pod_ip_policy, front::router::PodIpPolicy::kOff);
+  EXPECT_EQ(loaded({"--pod-ip-policy=known"}).router.pod_ip_policy, front::router::PodIpPolicy::kKnown);
+  EXPECT_EQ(loaded({"--pod-ip-policy=auto"}).router.pod_ip_policy, std::nullopt);
   EXPECT_THAT(loaded({"--allowed-upgrades=SPDY/3.1"}).router.allowed_upgrades, ElementsAre("spdy/3.1"));
   EXPECT_EQ(loaded({"--upstream-max-retries=0"}).proxy.retry.retries_max, 0U);
 }
@@ -307,7 +309,6 @@ TEST(Load, SettingsOfLaterBuildsAreRefusedUnlessOff) {
         "--enable-tracing", "--authz-cookie-name=c"}) {
     EXPECT_THAT(refused({flag}), HasSubstr("this build does not have")) << flag;
   }
-  EXPECT_THAT(refused({"--pod-ip-policy=known"}), HasSubstr("needs the Kubernetes watch"));
   loaded({"--https-bind-address=", "--mtls-mode=off", "--cache-enabled=false", "--authz-mode=allow-all",
           "--enable-tracing=false", "--kubeconfig="});
 }
@@ -339,6 +340,10 @@ TEST(Load, NoticesSayWhatIsOpen) {
   EXPECT_THAT(start_notices(loaded({"--pod-ip-policy=off"})),
               ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
   EXPECT_THAT(start_notices(loaded({})), ::testing::Contains(HasSubstr("X-Sandbox-Pod-IP may name any")));
+  EXPECT_THAT(start_notices(loaded({"--static-sandboxes=/f"})),
+              ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
+  EXPECT_THAT(start_notices(loaded({"--pod-cidrs=10.0.0.0/8"})),
+              ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
 }
 
 TEST(Environment, FromTheProcess) {

@@ -140,15 +140,16 @@ Setting http_bind_address() {
 }
 
 Setting pod_ip_policy() {
-  Setting s = choice<front::router::PodIpPolicy>(
+  using front::router::PodIpPolicy;
+  return choice<std::optional<PodIpPolicy>>(
       "pod-ip-policy", SG_MEMBER(router.pod_ip_policy),
-      {{"any", front::router::PodIpPolicy::kAny}, {"off", front::router::PodIpPolicy::kOff}},
-      "What X-Sandbox-Pod-IP may name: any routable address, or nothing (the header is ignored).");
-  s.set = [read = std::move(s.set)](Options& options, std::string_view value) -> Problem {
-    if (value == "known") return "needs the Kubernetes watch, which this build does not have";
-    return read(options, value);
-  };
-  return s;
+      {{"auto", std::nullopt},
+       {"known", PodIpPolicy::kKnown},
+       {"any", PodIpPolicy::kAny},
+       {"off", PodIpPolicy::kOff}},
+      "What X-Sandbox-Pod-IP may name: an address the table of sandboxes has for that sandbox, any routable "
+      "address, or "
+      "nothing (the header is ignored); auto: known where there is a table (static-sandboxes), else any.");
 }
 
 void add(std::vector<Setting>& all, std::string_view section, std::vector<Setting> settings) {

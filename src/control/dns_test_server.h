@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -49,12 +49,18 @@ class TestServer {
   using Answer = std::function<TestReply(const std::string& name, uint16_t type)>;
 
   explicit TestServer(Answer answer) : answer_(std::move(answer)) {
-    udp_ = open_socket(SOCK_DGRAM, 0);
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    check(::getsockname(udp_, reinterpret_cast<sockaddr*>(&address), &size));
-    port_ = ntohs(address.sin_port);
-    tcp_ = open_socket(SOCK_STREAM, port_);
+    // The port the kernel gives for UDP may be taken for TCP: then another one.
+    for (int tries = 0; tcp_ < 0 && tries < 100; ++tries) {
+      if (udp_ >= 0) ::close(udp_);
+      udp_ = open_socket(SOCK_DGRAM, 0);
+      check(udp_);
+      sockaddr_in address{};
+      socklen_t size = sizeof address;
+      check(::getsockname(udp_, reinterpret_cast<sockaddr*>(&address), &size));
+      port_ = ntohs(address.sin_port);
+      tcp_ = open_socket(SOCK_STREAM, port_);
+    }
+    check(tcp_);
     check(::listen(tcp_, 8));
     stop_ = ::eventfd(0, 0);
     check(stop_);
@@ -85,6 +91,7 @@ class TestServer {
     if (result < 0) throw std::runtime_error(std::strerror(errno));
   }
 
+  /// Bound to the port, 0: any; -1 when it is taken.
   static int open_socket(int type, uint16_t port) {
     const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
     check(fd);
@@ -92,8 +99,9 @@ class TestServer {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    check(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
-    return fd;
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+    ::close(fd);
+    return -1;
   }
 
   static void put16(std::string& out, size_t value) {

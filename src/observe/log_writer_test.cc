@@ -115,7 +115,7 @@ TEST(LogWriter, AReaderThatTakesNothingStopsNobody) {
   while (::write(pipe.writer(), block.data(), block.size()) > 0) {
   }
   fcntl(pipe.writer(), F_SETFL, 0);  // full now: the thread's first write hangs
-  LogWriter writer(pipe.writer());
+  LogWriter writer(::dup(pipe.writer()));  // never closed: nobody can know when the thread is done with it
   LogSink& ring = writer.add_ring(4096);
   uint64_t refused = 0;
   for (int i = 0; i < 10; ++i) refused += ring.write(std::string(999, 'y') + "\n") ? 0 : 1;
