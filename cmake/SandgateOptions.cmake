@@ -5,6 +5,12 @@ option(SANDGATE_MICROBENCH "Build the google-benchmark programs" OFF)
 option(SANDGATE_PLANTED_BUGS "Compile in the bugs the simulation must catch; never in a product build" OFF)
 set(SANDGATE_SANITIZE "" CACHE STRING "Comma list for -fsanitize=, for example address,undefined")
 
+# A compiler cache is used where there is one, never needed.
+find_program(SANDGATE_CCACHE ccache)
+if(SANDGATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SANDGATE_CCACHE})
+endif()
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
