@@ -154,6 +154,11 @@ void CommandRunner::reap_orphans() {
   }
 }
 
+bool CommandRunner::children_left() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;  // else ECHILD
+}
+
 void CommandRunner::signal_all(int signal) const {
   for (const auto& command : commands_) command->signal_group(signal);
 }

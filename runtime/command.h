@@ -111,6 +111,8 @@ class CommandRunner {
   void reap();
   void signal_all(int signal) const;
   size_t running() const { return commands_.size(); }
+  /// Does this process have children at all, commands or inherited ones?
+  static bool children_left();
 
  private:
   friend class Command;

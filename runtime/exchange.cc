@@ -43,6 +43,12 @@ Exchange::Exchange(wire::Context& context, wire::H1ServerConnection& stream, Dia
     : context_(context), stream_(stream), dialect_(dialect), owner_(owner), timer_(*this) {}
 
 void Exchange::begin(const http::RequestHead& head, const http::Framing& framing) {
+  // RFC 9112 3.2: exactly one, though HTTP/1.0 may do without.
+  const auto hosts = std::count_if(head.fields().begin(), head.fields().end(),
+                                   [](const http::Field& f) { return f.id == http::FieldId::kHost; });
+  if (hosts > 1 || (hosts == 0 && head.minor_version >= 1)) {
+    return refuse(400, hosts == 0 ? "The Host field is missing" : "The Host field is given twice");
+  }
   const bool has_body = framing.kind != http::BodyKind::kNone;
   const bool waits = has_body && head.minor_version >= 1 && head.has_token(http::FieldId::kExpect, "100-continue");
   stream_.set_body_withheld(waits);
@@ -109,14 +115,9 @@ bool Exchange::receive() {
       case http::ReadStatus::kBlocked:
         expect_progress(context_.options.body_rate_grace);
         return false;
-      case http::ReadStatus::kAborted:
-        if (stream_.failure().code != Code::kBadRequest) {
-          cut();
-          return false;
-        }
-        call_.reset();
-        refuse(400, "The request body is not framed correctly");
-        return true;
+      case http::ReadStatus::kAborted:  // gone, or framed so badly that the stream is broken for answers too
+        cut();
+        return false;
     }
   }
   context_.loop.later(*this);

@@ -68,7 +68,13 @@ Result<void> RuntimeServer::listen() {
 }
 
 void RuntimeServer::run() {
-  while (!given_up_ && (!stopping_ || !server_.empty() || runner_.running() > 0)) loop_.turn();
+  while (!given_up_ && busy()) loop_.turn();
+}
+
+bool RuntimeServer::busy() const {
+  if (!stopping_ || !server_.empty() || runner_.running() > 0) return true;
+  // When process 1 ends, the kernel kills everybody at once: what was told to stop shall have its time.
+  return process_one_ && CommandRunner::children_left();
 }
 
 Exchange& RuntimeServer::new_exchange(wire::H1ServerConnection& stream) {
@@ -116,7 +122,7 @@ void RuntimeServer::on_stop_requested(int) {
   server_.drain();
   runner_.signal_all(SIGTERM);
   // As process 1 we are everybody's last parent: pass the wish on to what was left in the background too.
-  if (::getpid() == 1) ::kill(-1, SIGTERM);
+  if (process_one_) ::kill(-1, SIGTERM);
   stop_timer_.set(loop_.timers(), deadline_after(loop_.now(), options_.stop_timeout));
 }
 
@@ -128,6 +134,7 @@ void RuntimeServer::on_deadline(MonoTime) {
   killed_ = true;
   stop_timer_.set(loop_.timers(), deadline_after(loop_.now(), kDeathTimeout));
   runner_.signal_all(SIGKILL);
+  if (process_one_) ::kill(-1, SIGKILL);
   server_.abort_all();
 }
 

@@ -1,6 +1,8 @@
 // `sandgate-runtime` put together: listener, connections, dialect, commands and signals on one loop.
 #pragma once
 
+#include <unistd.h>
+
 #include <memory>
 #include <unordered_map>
 
@@ -34,6 +36,7 @@ class RuntimeServer final : private wire::ServerSide,
  private:
   RuntimeServer(const RuntimeOptions& options, BaseDirectory base, std::unique_ptr<WatchNetwork> network);
   Result<void> listen();
+  bool busy() const;
 
   // wire::ServerSide
   void on_request(wire::H1ServerConnection& stream, const http::RequestHead& head, size_t head_size,
@@ -68,6 +71,7 @@ class RuntimeServer final : private wire::ServerSide,
   wire::Server server_;
   io::DeadlineTimer stop_timer_;
   Endpoint local_;
+  const bool process_one_ = ::getpid() == 1;
   bool stopping_ = false;
   bool killed_ = false;    // the stop timeout is over, what was left got SIGKILL
   bool given_up_ = false;  // some process does not even die of that (it waits for a device)
