@@ -1,0 +1,71 @@
+// One simulated run: the real Worker with the real router front end, between simulated clients and sandboxes on a
+// simulated network, all drawn from one seed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client.h"
+#include "front/router/router_front_end.h"
+#include "observe/metrics.h"
+#include "policy/ssrf_guard.h"
+#include "proxy/worker.h"
+#include "sandbox.h"
+#include "sim_network.h"
+
+namespace sandgate::simulation {
+
+class World final : public ClientWorld, private proxy::Resolver {
+ public:
+  /// `trace`: told everything that happens, in words; may be empty.
+  World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace = {});
+  ~World();
+
+  // ClientWorld
+  Link& connect_to_gateway(const LinkPlan& plan) override;
+
+  /// Runs until nothing happens any more and every time limit has passed, then checks what must hold.
+  void run();
+  /// Everything that should not have been. Empty: the run was good.
+  const std::vector<std::string>& violations() const { return ledger_.violations(); }
+  std::string summary() const;
+  size_t exchanges() const { return plan_.exchanges; }
+  const Ledger& ledger() const { return ledger_; }
+
+ private:
+  Link& new_link(const LinkPlan& plan);
+
+  Link* dial_sandbox(const Endpoint& to, int& error);
+  void resolve(const std::string& name, std::function<void(proxy::NameAnswer)> done) override;
+
+  bool clients_done() const;
+  void run_turns(MonoTime until, bool stop_when_done);
+  void check_quiet();
+  void check_torn_down();
+  void expect(bool good, const std::string& what);
+  unsigned index_of(const IpAddress& address) const;
+  std::shared_ptr<const sandbox::RoutingTable> routing_table() const;
+
+  Random random_;
+  FakeClock clock_;
+  Timeline timeline_;
+  RunPlan plan_;
+  Ledger ledger_;
+  uint64_t odd_before_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::unique_ptr<SimSandbox>> sandboxes_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  SimNetwork network_;
+
+  front::router::RouterFrontEnd front_;
+  policy::SsrfGuard guard_;
+  proxy::SharedLimits limits_;
+  observe::Metrics metrics_;
+  observe::WorkerMetrics& worker_metrics_;
+  std::unique_ptr<proxy::Worker> worker_;
+  SimListener* listener_ = nullptr;
+  bool drained_ = false;
+};
+
+}  // namespace sandgate::simulation
