@@ -67,7 +67,7 @@ class Stream {
   virtual bool end(const Trailers& trailers) = 0;
   /// Sends what was queued, as far as it goes.
   virtual void flush() = 0;
-  /// True while queued bytes wait for the peer.
+  /// True while queued bytes wait for the peer. What was written since the last flush() and fits does not count.
   virtual bool backlogged() const = 0;
 
   // --- body by the kernel (only where both sides can)

@@ -37,7 +37,10 @@ Relay::Outcome Relay::pump(io::Loop& loop, http::Stream& source, http::Stream& s
       if (sink.backlogged()) return blocked(WaitingFor::kSink);
     }
     if (done_) return Outcome::kDone;
-    if (copied >= kShare || spliced >= kSpliceShare) return Outcome::kYield;
+    if (copied >= kShare || spliced >= kSpliceShare) {
+      sink.flush();
+      return Outcome::kYield;
+    }
 
     const uint64_t opaque = sink.can_splice() ? source.opaque_readable() : 0;
     if (opaque > 0 && take_pipe(loop)) {

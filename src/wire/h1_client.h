@@ -48,7 +48,7 @@ class H1ClientConnection final : public H1Connection,
   bool write(std::string_view data) override { return write_body(data); }
   bool end(const http::Trailers& trailers) override;
   void flush() override { flush_out(); }
-  bool backlogged() const override { return !out_.empty(); }
+  bool backlogged() const override { return waiting_to_send(); }
   uint64_t opaque_readable() const override { return opaque_readable_now(); }
   bool can_splice() const override { return socket_->can_splice(); }
   http::SpliceStatus splice_in(io::Pipe& pipe, uint64_t max, uint64_t& moved) override {

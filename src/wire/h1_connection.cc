@@ -12,6 +12,7 @@ namespace sandgate::wire {
 namespace {
 
 constexpr size_t kCopyMax = 4096;          // up to here gathering beats a second iovec
+constexpr size_t kGatherMax = 16 * 1024; // small pieces gathered before they are sent without being asked
 constexpr size_t kFillSize = 16 * 1024;    // when bytes must be kept: one pool block
 constexpr uint64_t kSpliceMin = 64 * 1024; // shorter runs are cheaper to copy
 
@@ -190,6 +191,7 @@ bool H1Connection::write_body(std::string_view data) {
   if (data.size() <= kCopyMax) {
     out_.append(data);
     out_.append(after);
+    if (out_.size() >= kGatherMax) flush_out();
   } else {
     send_out(data, after);
   }

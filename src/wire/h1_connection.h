@@ -63,6 +63,8 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   void fail(Failure failure);
   /// Nothing more can be sent; what the peer has sent may still be read (an early answer before its close).
   void fail_sending(Failure failure);
+  /// Bytes are queued that the socket would not take. What is merely gathered for the next flush does not count.
+  bool waiting_to_send() const { return !out_.empty() && (write_blocked_ || connecting_); }
   bool sending_failed() const { return broken_ || send_failed_; }
   RawEnd detach_raw();
 
