@@ -390,7 +390,9 @@ TEST(Schema, EverySettingChangesOnlyItself) {
 /// Converts to anything: how many of these an aggregate takes is the number of its members.
 struct Anything {
   template <class T>
-  operator T() const;
+  operator T() const {
+    std::abort();  // only ever asked for its type
+  }
 };
 template <class T, class... Taken>
 consteval size_t members() {
