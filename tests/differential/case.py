@@ -15,20 +15,22 @@ class Case:
     """One run of raw bytes.
 
     `status`: what the router has to answer first, by the contract, or a tuple of statuses where it leaves a choice;
-    0 stands for no answer, ANY for no rule. `watch`: fields of the first request at the origin that belong to the comparison.
+    0 stands for no answer, ANY for no rule. `watch`: fields of the first request at the origin that belong to the
+    comparison. `forbid`: bytes that must not reach the origin in any head.
     """
     name: str
     raw: bytes
     status: tuple
     watch: tuple = ()
+    forbid: tuple = ()
 
     def bytes_for(self, lane):
         return self.raw.replace(LANE, b"lane%d" % lane)
 
 
-def case(name, raw, status, watch=()):
+def case(name, raw, status, watch=(), forbid=()):
     statuses = status if isinstance(status, tuple) else (status,)
-    return Case(name, raw, statuses, tuple(w.encode() for w in watch))
+    return Case(name, raw, statuses, tuple(w.encode() for w in watch), tuple(forbid))
 
 
 def get(fields=b"", target=b"/a", version=b"HTTP/1.1", method=b"GET"):

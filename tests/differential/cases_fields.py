@@ -76,11 +76,12 @@ CASES = (
     case("name-dot", get(b"X.A: b\r\n"), 200, watch=("x.a",)),
     # underscore twins
     case("underscore-plain", get(b"X_Custom: b\r\n"), 200, watch=("x_custom",)),
-    case("underscore-routing", get(b"X_Sandbox_ID: other\r\n"), 200, watch=("x_sandbox_id",)),
-    case("underscore-routing-mixed", get(b"X_Sandbox-ID: other\r\n"), 200, watch=("x_sandbox-id",)),
-    case("underscore-pod-ip", get(b"X_Sandbox_Pod_IP: 169.254.169.254\r\n"), 200, watch=("x_sandbox_pod_ip",)),
-    case("underscore-forwarded", get(b"X_Forwarded_For: 1.2.3.4\r\n"), 200, watch=("x_forwarded_for",)),
-    case("underscore-real-ip", get(b"X_Real_IP: 1.2.3.4\r\n"), 200, watch=("x_real_ip",)),
+    case("underscore-routing", get(b"X_Sandbox_ID: other\r\n"), 200, watch=("x_sandbox_id",), forbid=(b"other",)),
+    case("underscore-routing-mixed", get(b"X_Sandbox-ID: other\r\n"), 200, watch=("x_sandbox-id",), forbid=(b"other",)),
+    case("underscore-pod-ip", get(b"X_Sandbox_Pod_IP: 169.254.169.254\r\n"), 200,
+         watch=("x_sandbox_pod_ip",), forbid=(b"169.254",)),
+    case("underscore-forwarded", get(b"X_Forwarded_For: 1.2.3.4\r\n"), 200, watch=("x_forwarded_for",), forbid=(b"1.2.3.4",)),
+    case("underscore-real-ip", get(b"X_Real_IP: 1.2.3.4\r\n"), 200, watch=("x_real_ip",), forbid=(b"1.2.3.4",)),
     case("underscore-twin-with-length", post(b"Content_Length: 0\r\nContent-Length: 5\r\n", b"hello"), 200,
          watch=("content_length",)),
     case("underscore-twin-with-coding", post(
@@ -105,7 +106,8 @@ CASES = (
     case("connection-lists-length", post(b"Connection: Content-Length\r\nContent-Length: 5\r\n", b"hello"), (200, 400)),
     case("connection-lists-authorization", get(b"Connection: Authorization\r\nAuthorization: Bearer x\r\n"), (200, 400)),
     case("proxy-connection", get(b"Proxy-Connection: keep-alive\r\n"), 200, watch=("proxy-connection",)),
-    case("proxy-authorization", get(b"Proxy-Authorization: Basic eDp5\r\n"), 200, watch=("proxy-authorization",)),
+    case("proxy-authorization", get(b"Proxy-Authorization: Basic eDp5\r\n"), 200,
+         watch=("proxy-authorization",), forbid=(b"eDp5",)),
     # repeats
     case("repeat-cookie", get(b"Cookie: a=1\r\nCookie: b=2\r\n"), 200, watch=("cookie",)),
     case("repeat-plain", get(b"X-A: 1\r\nX-A: 2\r\n"), 200, watch=("x-a",)),
@@ -114,7 +116,12 @@ CASES = (
     case("repeat-routing-port-differs", get(b"X-Sandbox-Port: 8888\r\nX-Sandbox-Port: 22\r\n"), 400),
     case("repeat-routing-in-list", get(b"X-Sandbox-Namespace: default, default\r\n"), 400),
     case("forwarded-spoofed", get(b"X-Forwarded-For: 1.2.3.4\r\nForwarded: for=1.2.3.4\r\n"), 200,
-         watch=("x-forwarded-for", "forwarded")),
+         watch=("x-forwarded-for", "forwarded"), forbid=(b"1.2.3.4",)),
+    case("forwarded-host-spoofed", get(b"X-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\n"), 200,
+         watch=("x-forwarded-host", "x-forwarded-proto"), forbid=(b"evil",)),
+    case("real-ip-spoofed", get(b"X-Real-IP: 1.2.3.4\r\n"), 200, watch=("x-real-ip",), forbid=(b"1.2.3.4",)),
+    case("routing-is-not-passed", get(b"X-Sandbox-Namespace: default\r\nX-Sandbox-Port: 8888\r\n"), 200,
+         watch=("x-sandbox-namespace", "x-sandbox-port"), forbid=(b"lane", b"Sandbox", b"sandbox-")),
 ) + tuple(
     case("name-with-" + name, get(b"X" + octet + b"A: b\r\n"), 400) for name, octet in _SEPARATORS
 ) + tuple(

@@ -9,7 +9,7 @@ _WS = (b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\
        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
 
 CASES = (
-    case("upgrade-h2c", get(_H2C), 200, watch=("upgrade", "http2-settings")),
+    case("upgrade-h2c", get(_H2C), 200, watch=("upgrade", "http2-settings"), forbid=(b"h2c", b"AAMAAABk")),
     case("upgrade-h2c-then-request", get(_H2C) + SMUGGLED, 200, watch=("upgrade",)),
     case("upgrade-h2c-then-preface", get(_H2C) + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 200, watch=("upgrade",)),
     case("upgrade-h2c-body", post(_H2C + b"Content-Length: 5\r\n", b"hello"), 200, watch=("upgrade",)),

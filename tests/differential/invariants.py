@@ -2,6 +2,9 @@
 
 from exchange import MARKER_TARGET
 
+# Names that frame, route or steer; in a trailer section they must not be passed on (RFC 9110 6.5.1).
+_NOT_IN_TRAILERS = (b"content-length", b"transfer-encoding", b"host", b"connection", b"authorization", b"te", b"trailer")
+
 
 def broken(reading, outcome, marker):
     """Returns the broken invariants of one outcome, as texts; `marker`: a marker request followed the case."""
@@ -44,6 +47,9 @@ def _heads_are_unambiguous(outcome):
             faults.append("forwarded Content-Length %r" % lengths[0])
         if len(seen.values(b"host")) != 1:
             faults.append("forwarded head with %d Host fields" % len(seen.values(b"host")))
+        for name, _ in seen.trailers:
+            if name.lower() in _NOT_IN_TRAILERS or name.lower().startswith(b"x-sandbox-"):
+                faults.append("forwarded the trailer field %r" % name)
         for name, _ in seen.fields:
             if name.replace(b"_", b"-").lower() in (b"content-length", b"transfer-encoding") and b"_" in name:
                 faults.append("forwarded the underscore twin %r" % name)
@@ -66,6 +72,8 @@ def _answers_in_step(reading, outcome):
         if not response.body.startswith(wanted):
             faults.append("answer %r belongs to another request than %r" % (response.body[:80], request.target))
     limit = len(reading.requests) + (1 if reading.end != "complete" else 0)
+    if outcome.end == "closed" and not limit and outcome.responses:
+        limit = 0 if outcome.responses[-1].seen else 1  # empty lines alone may be refused
     if len(outcome.responses) > limit:
         faults.append("%d answers to %d requests" % (len(outcome.responses), limit))
     if outcome.junk:
@@ -81,7 +89,9 @@ def _end_of_connection(reading, outcome, marker):
             return ["the connection is not closed (%s) after: %s" % (outcome.end, reading.reason or "close")]
         return ["the marker after it reached the origin"] if marker_seen else []
     if reading.end == "incomplete":
-        return ["an unfinished request was answered and the connection kept"] if outcome.end == "kept" else []
+        # Without a marker, an early refusal that waits for the rest of the body is "kept" and right.
+        served = outcome.end == "kept" and (marker or outcome.responses[-1].seen)
+        return ["an unfinished request was served as if it were whole"] if served else []
     if outcome.end == "waits":
         return ["a complete request is not answered"]
     if marker and outcome.end == "kept":

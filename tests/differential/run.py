@@ -96,6 +96,8 @@ class Run:
         first = outcomes[0].responses[0].status if outcomes[0].responses else 0
         if case.status and first not in case.status:
             faults.append("status %d, the contract asks for %s" % (first, " or ".join(map(str, case.status))))
+        faults += ["%r reached the origin" % forbidden for forbidden in case.forbid
+                   if any(forbidden in request.head for request in outcomes[0].at_origin)]
         # The same bytes with the marker in one piece: what is left in a buffer must not change anything.
         together = raw + marker
         outcome = await exchange.run_case(together, strict.read_all(together), self._router, lane, b"", patience)

@@ -59,7 +59,7 @@ class Request:
     @property
     def closes(self):
         """No further request follows on the connection."""
-        options = b",".join(self.values(b"connection")).lower().replace(b" ", b"").replace(b"\t", b"").split(b",")
+        options = [o.strip(b" \t") for o in b",".join(self.values(b"connection")).lower().split(b",")]
         if b"close" in options:
             return True
         return self.version == b"HTTP/1.0" and b"keep-alive" not in options

@@ -101,6 +101,9 @@ class Invariants(unittest.TestCase):
         fields = self.seen[0].fields + ((b"Content-Length", b"0"), (b"content-length", b"0"))
         self.assertTrue(self.faults(outcome([dataclasses.replace(self.seen[0], fields=fields)])))
 
+    def test_a_trailer_that_routes(self):
+        self.assertTrue(self.faults(outcome([dataclasses.replace(self.seen[0], trailers=((b"X-Sandbox-ID", b"b"),))])))
+
     def test_answers_out_of_step(self):
         other = [exchange.Response(200, 1, b"GET /other none 0\n")]
         self.assertTrue(self.faults(outcome(self.seen, other)))
