@@ -17,7 +17,9 @@ namespace {
 constexpr size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;  // 256 KiB, then others have their turn
 
-int exit_code_of(const siginfo_t& info) { return info.si_code == CLD_EXITED ? info.si_status : -info.si_status; }
+int exit_code_of(const siginfo_t& info) {
+  return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+}
 
 }  // namespace
 
@@ -38,7 +40,9 @@ Result<void> Command::watch(Fd out, Fd err) {
   return {};
 }
 
-void Command::signal_group(int signal) const { ::kill(-pid_, signal); }
+void Command::signal_group(int signal) const {
+  ::kill(-pid_, signal);
+}
 
 void Command::on_readable(Output& output) {
   std::array<char, kReadSize> piece;
@@ -68,7 +72,9 @@ void Command::on_exit(int exit_code) {
   finish_when_over();
 }
 
-void Command::on_deadline(MonoTime) { kill(CommandResult::End::kTimedOut); }
+void Command::on_deadline(MonoTime) {
+  kill(CommandResult::End::kTimedOut);
+}
 
 void Command::kill(CommandResult::End why) {
   state_ = State::kDying;
@@ -107,7 +113,8 @@ Result<void> CommandRunner::start(const std::vector<std::string>& words, const C
                                   CommandEvents& events) {
   SG_ASSERT(!words.empty());
   if (commands_.size() >= running_max_) {
-    return fail(std::to_string(commands_.size()) + " commands are running already (--exec-concurrency-max); try again");
+    return fail(std::to_string(commands_.size()) +
+                " commands are running already (--exec-concurrency-max); try again");
   }
   auto child = spawn(words, directory_);
   if (!child) return fail(errno_message(child.error(), words.front()));
@@ -134,7 +141,8 @@ void CommandRunner::reap() {
   for (Command* command : known) {
     if (command->exited_) continue;
     siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(command->pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+    if (::waitid(P_PID, static_cast<id_t>(command->pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0) {
       command->on_exit(exit_code_of(info));
     }
   }
@@ -147,8 +155,8 @@ void CommandRunner::reap_orphans() {
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const bool ours = std::any_of(commands_.begin(), commands_.end(),
                                   [&](const auto& command) { return command->pid() == info.si_pid; });
-    // The kernel shows the oldest ended child. One of ours that must not be reaped yet hides orphans behind it, for at
-    // most its time limit; over() comes back here.
+    // The kernel shows the oldest ended child. One of ours that must not be reaped yet hides orphans behind
+    // it, for at most its time limit; over() comes back here.
     if (ours) return;
     ::waitpid(info.si_pid, nullptr, 0);
   }
@@ -165,7 +173,8 @@ void CommandRunner::signal_all(int signal) const {
 
 void CommandRunner::over(Command& command) {
   ::waitpid(command.pid(), nullptr, 0);
-  const auto at = std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.get() == &command; });
+  const auto at =
+      std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.get() == &command; });
   SG_ASSERT(at != commands_.end());
   CommandEvents* events = command.events_;
   CommandResult result = std::move(command.result_);

@@ -1,15 +1,15 @@
-// Runs commands without a shell (contract sandbox-router 6.1, "Command"): in the base directory, in a session and
-// process group of their own, with no input, their output gathered up to a bound. On the loop's thread throughout;
-// several run at once.
+// Runs commands without a shell (contract sandbox-router 6.1, "Command"): in the base directory, in a session
+// and process group of their own, with no input, their output gathered up to a bound. On the loop's thread
+// throughout; several run at once.
 //
 //   running ──exit seen, both pipes at their end──▶ done                         (kExited)
 //      │ deadline, or too much output
 //      └──group killed──▶ dying ──exit seen──▶ done                              (kTimedOut, kOutputTooLarge)
 //
-// A command is over when its process has ended *and* nobody holds its output any more, as the replaced runtime has it: a
-// child left behind in the background with the pipe open keeps the answer waiting, until the deadline ends them both.
-// The ended process is not reaped before that, so that its number, which names the group to kill, cannot be given to
-// somebody else meanwhile.
+// A command is over when its process has ended *and* nobody holds its output any more, as the replaced
+// runtime has it: a child left behind in the background with the pipe open keeps the answer waiting, until
+// the deadline ends them both. The ended process is not reaped before that, so that its number, which names
+// the group to kill, cannot be given to somebody else meanwhile.
 #pragma once
 
 #include <sys/types.h>
@@ -101,13 +101,14 @@ class CommandRunner {
   /// Kills what still runs.
   ~CommandRunner();
 
-  /// Starts `words` (at least one; the first is looked up in PATH). `events` hears of the end unless forget() came first.
-  /// Errors: too many run already, no such program, not executable, …
-  Result<void> start(const std::vector<std::string>& words, const CommandLimits& limits, CommandEvents& events);
+  /// Starts `words` (at least one; the first is looked up in PATH). `events` hears of the end unless forget()
+  /// came first. Errors: too many run already, no such program, not executable, …
+  Result<void> start(const std::vector<std::string>& words, const CommandLimits& limits,
+                     CommandEvents& events);
   /// Nobody waits for the result any more. The command goes on, as it would in the replaced runtime.
   void forget(CommandEvents& events);
-  /// To be called on SIGCHLD: notes which commands ended, and reaps children that are not ours to know (orphans, when
-  /// we are process 1).
+  /// To be called on SIGCHLD: notes which commands ended, and reaps children that are not ours to know
+  /// (orphans, when we are process 1).
   void reap();
   void signal_all(int signal) const;
   size_t running() const { return commands_.size(); }

@@ -1,5 +1,5 @@
-// The seam between HTTP and what a runtime does: a dialect turns requests into answers and knows neither sockets nor
-// framing. The python-runtime's REST surface is one (python_dialect.h); another is one more file.
+// The seam between HTTP and what a runtime does: a dialect turns requests into answers and knows neither
+// sockets nor framing. The python-runtime's REST surface is one (python_dialect.h); another is one more file.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class Responder {
   ~Responder() = default;
 };
 
-/// A request being worked on. Destroying it before it responded means that the client left: it then undoes or lets go what
-/// it had begun.
+/// A request being worked on. Destroying it before it responded means that the client left: it then undoes or
+/// lets go what it had begun.
 class Call {
  public:
   Call() = default;
@@ -48,8 +48,8 @@ class Call {
 
 class Dialect {
  public:
-  /// Either responds at once and gives null (a body, if there is one, is of no interest), or gives the call that will
-  /// respond; it must not have responded yet.
+  /// Either responds at once and gives null (a body, if there is one, is of no interest), or gives the call
+  /// that will respond; it must not have responded yet.
   virtual std::unique_ptr<Call> begin(const Request& request, Responder& responder) = 0;
   /// An answer in the dialect's own shape for a request that HTTP itself refuses.
   virtual Answer refusal(uint16_t status, std::string_view why) = 0;

@@ -39,7 +39,8 @@ std::string_view field(const http::RequestHead& head, std::string_view name) {
 
 }  // namespace
 
-Exchange::Exchange(wire::Context& context, wire::H1ServerConnection& stream, Dialect& dialect, ExchangeOwner& owner)
+Exchange::Exchange(wire::Context& context, wire::H1ServerConnection& stream, Dialect& dialect,
+                   ExchangeOwner& owner)
     : context_(context), stream_(stream), dialect_(dialect), owner_(owner), timer_(*this) {}
 
 void Exchange::begin(const http::RequestHead& head, const http::Framing& framing) {
@@ -50,15 +51,17 @@ void Exchange::begin(const http::RequestHead& head, const http::Framing& framing
     return refuse(400, hosts == 0 ? "The Host field is missing" : "The Host field is given twice");
   }
   const bool has_body = framing.kind != http::BodyKind::kNone;
-  const bool waits = has_body && head.minor_version >= 1 && head.has_token(http::FieldId::kExpect, "100-continue");
+  const bool waits =
+      has_body && head.minor_version >= 1 && head.has_token(http::FieldId::kExpect, "100-continue");
   stream_.set_body_withheld(waits);
-  Request request{.method = head.method(),
-                  .path = path_of(head.target()),
-                  .content_type = field(head, "Content-Type"),
-                  .range = field(head, "Range"),
-                  .if_range = field(head, "If-Range"),
-                  .if_none_match = field(head, "If-None-Match"),
-                  .body_size = framing.kind == http::BodyKind::kFixed ? std::optional(framing.length) : std::nullopt};
+  Request request{
+      .method = head.method(),
+      .path = path_of(head.target()),
+      .content_type = field(head, "Content-Type"),
+      .range = field(head, "Range"),
+      .if_range = field(head, "If-Range"),
+      .if_none_match = field(head, "If-None-Match"),
+      .body_size = framing.kind == http::BodyKind::kFixed ? std::optional(framing.length) : std::nullopt};
   call_ = dialect_.begin(request, *this);
   SG_ASSERT((call_ == nullptr) == answer_.has_value());
   if (call_ && waits) {
@@ -85,7 +88,8 @@ void Exchange::leave() {
 void Exchange::respond(Answer answer) {
   SG_ASSERT(!answer_ && !done_);
   answer_ = std::move(answer);
-  // Not at once: we may be deep inside the call that responds, and sending the answer ends with destroying it.
+  // Not at once: we may be deep inside the call that responds, and sending the answer ends with destroying
+  // it.
   context_.loop.later(*this);
 }
 
@@ -130,8 +134,8 @@ void Exchange::send() {
   } else {
     send_head();
   }
-  // The head waits in the stream for the first piece, so that a small answer is one packet; from then on one piece at a
-  // time is queued.
+  // The head waits in the stream for the first piece, so that a small answer is one packet; from then on one
+  // piece at a time is queued.
   const uint64_t size = answer_size();
   const uint64_t until = sent_ + kBytesPerTurn;
   while (sent_ < size && (sent_ == 0 || !stream_.backlogged())) {
@@ -161,7 +165,8 @@ void Exchange::send_head() {
   head.fields.push_back({"Date", date});
   for (const auto& [name, value] : answer_->fields) head.fields.push_back({name, value});
   const bool bodiless = head.status == 304;
-  stream_.respond(head, bodiless ? http::Framing{} : http::Framing{http::BodyKind::kFixed, answer_size()}, close_);
+  stream_.respond(head, bodiless ? http::Framing{} : http::Framing{http::BodyKind::kFixed, answer_size()},
+                  close_);
 }
 
 uint64_t Exchange::answer_size() const {
@@ -169,9 +174,11 @@ uint64_t Exchange::answer_size() const {
   return std::get<std::string>(answer_->body).size();
 }
 
-/// The next bytes of the answer's body; empty when a file does not give them any more. Not to be called at the end.
+/// The next bytes of the answer's body; empty when a file does not give them any more. Not to be called at
+/// the end.
 std::string_view Exchange::next_piece() {
-  if (const auto* text = std::get_if<std::string>(&answer_->body)) return std::string_view(*text).substr(sent_, kPieceSize);
+  if (const auto* text = std::get_if<std::string>(&answer_->body))
+    return std::string_view(*text).substr(sent_, kPieceSize);
   const auto& file = std::get<FileBody>(answer_->body);
   static thread_local std::array<char, kPieceSize> buffer;  // sent or copied before the next look at it
   const auto want = static_cast<size_t>(std::min<uint64_t>(file.size - sent_, buffer.size()));
@@ -195,13 +202,16 @@ void Exchange::on_deadline(MonoTime) {
   if (done_) return;
   timer_.clear();
   const uint64_t moved = (head_sent_ ? sent_ : received_) - mark_;
-  if (moved >= expected_) return expect_progress(head_sent_ ? context_.options.write_timeout : context_.options.body_rate_grace);
+  if (moved >= expected_)
+    return expect_progress(head_sent_ ? context_.options.write_timeout : context_.options.body_rate_grace);
   if (head_sent_ || answer_) return cut();
   call_.reset();
   refuse(408, "The request body came too slowly");
 }
 
-void Exchange::cut() { over(false); }
+void Exchange::cut() {
+  over(false);
+}
 
 void Exchange::over(bool cleanly) {
   leave();

@@ -3,8 +3,9 @@
 //   receiving ──body complete──▶ waiting (for a command) ──respond()──▶ sending ──all written──▶ gone
 //       └─────────respond() early (refusal): the rest of the body is not read────▲
 //
-// It moves only when looked at (progress()): by an event of its stream, by the loop a turn after respond(), or at a
-// deadline. A peer slower than the connection options allow is cut: 408 while receiving, a reset while sending.
+// It moves only when looked at (progress()): by an event of its stream, by the loop a turn after respond(),
+// or at a deadline. A peer slower than the connection options allow is cut: 408 while receiving, a reset
+// while sending.
 #pragma once
 
 #include <memory>
@@ -70,7 +71,7 @@ class Exchange final : public io::Retirable,
   uint64_t expected_ = 0;       // how far past mark_ it must be by then
   bool body_complete_ = false;  // of the request
   bool head_sent_ = false;
-  bool close_ = false;          // after the answer
+  bool close_ = false;  // after the answer
   bool done_ = false;
 };
 

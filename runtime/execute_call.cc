@@ -32,7 +32,8 @@ std::string not_text(const CommandResult& result) {
     const auto at = first_invalid_utf8(text);
     if (!at) return {};
     std::array<char, 8> byte;
-    std::snprintf(byte.data(), byte.size(), "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(text[*at])));
+    std::snprintf(byte.data(), byte.size(), "0x%02x",
+                  static_cast<unsigned>(static_cast<unsigned char>(text[*at])));
     return std::string(name) + " is not UTF-8: byte " + byte.data() + " at position " + std::to_string(*at);
   };
   const std::string out = check("stdout", result.out);
@@ -41,19 +42,23 @@ std::string not_text(const CommandResult& result) {
 
 }  // namespace
 
-std::unique_ptr<Call> ExecuteCall::begin(const Request& request, CommandRunner& runner, const WorkLimits& limits,
-                                         Responder& responder) {
+std::unique_ptr<Call> ExecuteCall::begin(const Request& request, CommandRunner& runner,
+                                         const WorkLimits& limits, Responder& responder) {
   if (request.body_size && *request.body_size > limits.execute_body_bytes_max) {
     responder.respond(body_too_large(limits));
     return nullptr;
   }
-  return std::unique_ptr<Call>(new ExecuteCall(runner, limits, responder, python::is_json_type(request.content_type)));
+  return std::unique_ptr<Call>(
+      new ExecuteCall(runner, limits, responder, python::is_json_type(request.content_type)));
 }
 
-ExecuteCall::~ExecuteCall() { runner_.forget(*this); }
+ExecuteCall::~ExecuteCall() {
+  runner_.forget(*this);
+}
 
 void ExecuteCall::on_body(std::string_view bytes) {
-  if (bytes.size() > limits_.execute_body_bytes_max - body_.size()) return responder_.respond(body_too_large(limits_));
+  if (bytes.size() > limits_.execute_body_bytes_max - body_.size())
+    return responder_.respond(body_too_large(limits_));
   body_.append(bytes);
 }
 
@@ -80,10 +85,12 @@ void ExecuteCall::on_command_done(CommandResult result) {
     }
     case CommandResult::End::kOutputTooLarge:
       return fail_run("Command '" + program_ + "' was stopped: it wrote more than " +
-                      std::to_string(limits_.output_bytes_max) + " bytes to stdout and stderr (--output-bytes-max)");
+                      std::to_string(limits_.output_bytes_max) +
+                      " bytes to stdout and stderr (--output-bytes-max)");
   }
   if (const std::string problem = not_text(result); !problem.empty()) return fail_run(problem);
-  responder_.respond(json_answer(200, python::execution_body({result.out, result.err, result.exit_code, false})));
+  responder_.respond(
+      json_answer(200, python::execution_body({result.out, result.err, result.exit_code, false})));
 }
 
 void ExecuteCall::fail_run(std::string_view why, bool timed_out) {

@@ -1,5 +1,5 @@
-// POST /execute of the python-runtime: one command, its output in the answer. The answer is 200 even when the command
-// could not run; that is what clients expect (contract sandbox-router 6.1).
+// POST /execute of the python-runtime: one command, its output in the answer. The answer is 200 even when the
+// command could not run; that is what clients expect (contract sandbox-router 6.1).
 #pragma once
 
 #include <memory>

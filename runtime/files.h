@@ -1,5 +1,5 @@
-// What the file routes need to know about files, apart from where they are (paths.h): listings, validators, dates and
-// byte ranges.
+// What the file routes need to know about files, apart from where they are (paths.h): listings, validators,
+// dates and byte ranges.
 #pragma once
 
 #include <sys/stat.h>
@@ -23,9 +23,10 @@ struct DirectoryEntry {
   double modified = 0;  ///< seconds since 1970, with fractions
 };
 
-/// The entries of a kDirectory location, sorted by name. Links are shown as what they lead to; links that lead nowhere
-/// or out of the base are left out, so that one of them does not spoil the whole listing; so are the temporary files of
-/// uploads under way. FIFOs, sockets and devices count as files. Errors: not readable, or more than `entries_max`.
+/// The entries of a kDirectory location, sorted by name. Links are shown as what they lead to; links that
+/// lead nowhere or out of the base are left out, so that one of them does not spoil the whole listing; so are
+/// the temporary files of uploads under way. FIFOs, sockets and devices count as files. Errors: not readable,
+/// or more than `entries_max`.
 Result<std::vector<DirectoryEntry>> list_directory(const BaseDirectory& base, const Location& location,
                                                    size_t entries_max);
 
@@ -46,8 +47,8 @@ struct ByteRange {
 /// What a Range field asks of a body of `total` bytes (RFC 9110 14.1.2, 14.2).
 struct RangeAnswer {
   enum Kind {
-    kWhole,          ///< send all: no field, another unit, bad syntax, or several ranges (we may ignore those)
-    kPart,           ///< send `range` with 206
+    kWhole,  ///< send all: no field, another unit, bad syntax, or several ranges (we may ignore those)
+    kPart,   ///< send `range` with 206
     kUnsatisfiable,  ///< 416
   };
   Kind kind = kWhole;
@@ -55,7 +56,8 @@ struct RangeAnswer {
 };
 RangeAnswer read_range(std::string_view field, uint64_t total);
 
-/// "[Errno 2] No such file or directory: 'name'": how the replaced runtime words a failed call, which people search for.
+/// "[Errno 2] No such file or directory: 'name'": how the replaced runtime words a failed call, which people
+/// search for.
 std::string errno_message(int error, std::string_view what);
 
 }  // namespace sandgate::runtime

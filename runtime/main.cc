@@ -1,4 +1,5 @@
-// sandgate-runtime: the program inside a sandbox that runs commands and moves files for whoever may reach its port.
+// sandgate-runtime: the program inside a sandbox that runs commands and moves files for whoever may reach its
+// port.
 #include <unistd.h>
 
 #include <csignal>
@@ -11,8 +12,9 @@
 
 int main(int argc, char** argv) {
   using namespace sandgate;
-  const auto invocation = runtime::read_options(std::span<const char* const>(argv, static_cast<size_t>(argc)),
-                                                [](const char* name) -> const char* { return std::getenv(name); });
+  const auto invocation =
+      runtime::read_options(std::span<const char* const>(argv, static_cast<size_t>(argc)),
+                            [](const char* name) -> const char* { return std::getenv(name); });
   if (!invocation.options) {
     std::fputs(invocation.text.c_str(), invocation.exit_code == 0 ? stdout : stderr);
     return invocation.exit_code;
@@ -21,8 +23,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "sandgate-runtime: warning: %s\n", warning.c_str());
   }
   if (::geteuid() == 0) {
-    std::fputs("sandgate-runtime: warning: running as root; nothing here needs it, and every command will run as root\n",
-               stderr);
+    std::fputs(
+        "sandgate-runtime: warning: running as root; nothing here needs it, and every command will run as "
+        "root\n",
+        stderr);
   }
   // A closed connection and a full file-size limit are errors to handle, not reasons to die.
   std::signal(SIGPIPE, SIG_IGN);

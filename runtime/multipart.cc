@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kBoundaryMax = 70;
 constexpr size_t kPaddingMax = 256;  // blanks after a delimiter
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 bool is_token_char(char c) {
   const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -62,7 +64,8 @@ class ParameterReader {
     ++at_;
     if (auto value = read_value(parameter.value); !value) return tl::unexpected(value.error());
     skip_blanks();
-    if (at_ < text_.size() && text_[at_] != ';') return fail("a ; must follow, at position " + std::to_string(at_));
+    if (at_ < text_.size() && text_[at_] != ';')
+      return fail("a ; must follow, at position " + std::to_string(at_));
     return parameter;
   }
 
@@ -79,11 +82,13 @@ class ParameterReader {
   Result<void> read_quoted(std::string& value) {
     const size_t open = at_++;
     while (at_ < text_.size() && text_[at_] != '"') {
-      const bool escape = text_[at_] == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
+      const bool escape =
+          text_[at_] == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
       if (escape) ++at_;
       value.push_back(text_[at_++]);
     }
-    if (at_ == text_.size()) return fail("the quotation at position " + std::to_string(open) + " is never closed");
+    if (at_ == text_.size())
+      return fail("the quotation at position " + std::to_string(open) + " is never closed");
     ++at_;
     return {};
   }
@@ -96,7 +101,8 @@ class ParameterReader {
   size_t at_ = 0;
 };
 
-/// Undoes %22, %0D and %0A, and nothing else: those three are all that browsers and urllib3 escape in a filename.
+/// Undoes %22, %0D and %0A, and nothing else: those three are all that browsers and urllib3 escape in a
+/// filename.
 std::string undo_form_escapes(std::string_view text) {
   std::string plain;
   plain.reserve(text.size());
@@ -132,7 +138,8 @@ Result<PartHead> parse_part_head(std::string_view head) {
     head.remove_prefix(end == std::string_view::npos ? head.size() : end + 2);
     const size_t colon = line.find(':');
     const std::string_view name = line.substr(0, colon);
-    if (colon == std::string_view::npos || name.empty() || !std::all_of(name.begin(), name.end(), is_token_char)) {
+    if (colon == std::string_view::npos || name.empty() ||
+        !std::all_of(name.begin(), name.end(), is_token_char)) {
       return fail("a field line of a part must be Name: value");
     }
     if (!iequals(name, "Content-Disposition")) continue;
@@ -153,7 +160,8 @@ std::optional<Result<std::string>> multipart_boundary(std::string_view content_t
   while (auto parameter = reader.next()) {
     if (!*parameter) return tl::unexpected(parameter->error());
     if (!iequals((*parameter)->name, "boundary")) continue;
-    if (!is_boundary((*parameter)->value)) return fail("the multipart boundary must be 1 to 70 characters of RFC 2046");
+    if (!is_boundary((*parameter)->value))
+      return fail("the multipart boundary must be 1 to 70 characters of RFC 2046");
     return std::move((*parameter)->value);
   }
   return fail("Missing boundary in multipart.");
@@ -161,7 +169,8 @@ std::optional<Result<std::string>> multipart_boundary(std::string_view content_t
 
 Result<PartHead> parse_disposition(std::string_view value) {
   ParameterReader reader(value);
-  if (!iequals(reader.type(), "form-data")) return fail("the Content-Disposition of a part must be form-data");
+  if (!iequals(reader.type(), "form-data"))
+    return fail("the Content-Disposition of a part must be form-data");
   PartHead head;
   bool named = false;
   std::optional<std::string> extended;
@@ -188,7 +197,8 @@ Result<PartHead> parse_disposition(std::string_view value) {
 
 MultipartParser::MultipartParser(std::string boundary, PartSink& sink, Limits limits)
     : delimiter_("\r\n--" + boundary), sink_(sink), limits_(limits), held_("\r\n") {
-  // The made-up CRLF lets the first delimiter stand at the very start of the message, like every later one on a line.
+  // The made-up CRLF lets the first delimiter stand at the very start of the message, like every later one on
+  // a line.
 }
 
 Result<void> MultipartParser::feed(std::string_view bytes) {
@@ -224,12 +234,17 @@ Result<void> MultipartParser::finish() const {
 
 Result<size_t> MultipartParser::step(std::string_view bytes) {
   switch (state_) {
-    case State::kPreamble: return take_preamble(bytes);
-    case State::kDelimiterTail: return take_delimiter_tail(bytes);
-    case State::kHead: return take_head(bytes);
-    case State::kBody: return take_body(bytes);
+    case State::kPreamble:
+      return take_preamble(bytes);
+    case State::kDelimiterTail:
+      return take_delimiter_tail(bytes);
+    case State::kHead:
+      return take_head(bytes);
+    case State::kBody:
+      return take_body(bytes);
     case State::kEpilogue:
-    case State::kFailed: break;
+    case State::kFailed:
+      break;
   }
   return size_t{0};
 }
@@ -276,7 +291,8 @@ Result<size_t> MultipartParser::take_head(std::string_view bytes) {
   constexpr std::string_view kBlankLine = "\r\n\r\n";
   const size_t end = bytes.find(kBlankLine);
   if (std::min(end, bytes.size()) > limits_.head_bytes_max) {
-    return fail("the head of a multipart part is longer than " + std::to_string(limits_.head_bytes_max) + " bytes");
+    return fail("the head of a multipart part is longer than " + std::to_string(limits_.head_bytes_max) +
+                " bytes");
   }
   if (end == std::string_view::npos) return size_t{0};
   const auto part = parse_part_head(end < 2 ? std::string_view() : bytes.substr(2, end - 2));

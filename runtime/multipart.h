@@ -1,8 +1,9 @@
-// multipart/form-data (RFC 7578 on RFC 2046 5.1) as a value: bytes go in, in any cuts; events come out to a sink. Body
-// bytes are handed on as they come, so memory stays bounded by one part's head and one delimiter, whatever the file's
-// size. No I/O.
+// multipart/form-data (RFC 7578 on RFC 2046 5.1) as a value: bytes go in, in any cuts; events come out to a
+// sink. Body bytes are handed on as they come, so memory stays bounded by one part's head and one delimiter,
+// whatever the file's size. No I/O.
 //
-//   preamble --delimiter--> part head --blank line--> part body --delimiter--> part head … --close delimiter--> epilogue
+//   preamble --delimiter--> part head --blank line--> part body --delimiter--> part head … --close
+//   delimiter--> epilogue
 #pragma once
 
 #include <cstddef>
@@ -31,15 +32,15 @@ class PartSink {
   ~PartSink() = default;
 };
 
-/// The boundary named by a Content-Type value. Nothing when it is not multipart/form-data; an error when the boundary
-/// is missing or not what RFC 2046 5.1.1 allows (1 to 70 characters of its set).
+/// The boundary named by a Content-Type value. Nothing when it is not multipart/form-data; an error when the
+/// boundary is missing or not what RFC 2046 5.1.1 allows (1 to 70 characters of its set).
 std::optional<Result<std::string>> multipart_boundary(std::string_view content_type);
 
 /// The value of a Content-Disposition field of a part. Errors: not form-data, no name, broken quoting.
-/// Quoted strings: a backslash takes away the special meaning of `"` and of itself, otherwise it is a character (that is
-/// how urllib3 and httpx write it). In `filename` the three escapes of the form-data algorithm of the HTML standard are
-/// undone: %22, %0D and %0A; every other `%` is part of the name. `filename*` (RFC 5987, UTF-8 only) wins when present,
-/// though RFC 7578 forbids sending it.
+/// Quoted strings: a backslash takes away the special meaning of `"` and of itself, otherwise it is a
+/// character (that is how urllib3 and httpx write it). In `filename` the three escapes of the form-data
+/// algorithm of the HTML standard are undone: %22, %0D and %0A; every other `%` is part of the name.
+/// `filename*` (RFC 5987, UTF-8 only) wins when present, though RFC 7578 forbids sending it.
 Result<PartHead> parse_disposition(std::string_view value);
 
 class MultipartParser {
@@ -51,9 +52,11 @@ class MultipartParser {
 
   /// `boundary` as multipart_boundary() gave it; `sink` outlives the parser.
   MultipartParser(std::string boundary, PartSink& sink, Limits limits);
-  MultipartParser(std::string boundary, PartSink& sink) : MultipartParser(std::move(boundary), sink, Limits{}) {}
+  MultipartParser(std::string boundary, PartSink& sink)
+      : MultipartParser(std::move(boundary), sink, Limits{}) {}
 
-  /// Takes all of `bytes`. After an error the parser stays in it. What follows the close delimiter is ignored.
+  /// Takes all of `bytes`. After an error the parser stays in it. What follows the close delimiter is
+  /// ignored.
   Result<void> feed(std::string_view bytes);
   /// The message is over: an error unless the close delimiter was seen.
   Result<void> finish() const;
@@ -68,7 +71,8 @@ class MultipartParser {
     kEpilogue,
     kFailed,
   };
-  /// Takes what can be decided from the front of `bytes`; gives how many bytes that was, 0 when more are needed.
+  /// Takes what can be decided from the front of `bytes`; gives how many bytes that was, 0 when more are
+  /// needed.
   Result<size_t> step(std::string_view bytes);
   Result<size_t> take_preamble(std::string_view bytes);
   Result<size_t> take_delimiter_tail(std::string_view bytes);

@@ -49,21 +49,28 @@ struct Message {
 
 std::vector<Message> messages() {
   return {
-      {"one file", file_part("form-data; name=\"file\"; filename=\"a.txt\"", "hello\r\n--B--\r\n"),
+      {"one file",
+       file_part("form-data; name=\"file\"; filename=\"a.txt\"", "hello\r\n--B--\r\n"),
        {{"file", "a.txt", "hello", true}}},
-      {"empty file", file_part("form-data; name=\"file\"; filename=\"a\"", "\r\n--B--"), {{"file", "a", "", true}}},
+      {"empty file",
+       file_part("form-data; name=\"file\"; filename=\"a\"", "\r\n--B--"),
+       {{"file", "a", "", true}}},
       {"field, then file",
-       file_part("form-data; name=\"x\"", "1\r\n") + file_part("form-data; name=\"file\"; filename=\"f\"", "2\r\n--B--\r\n"),
+       file_part("form-data; name=\"x\"", "1\r\n") +
+           file_part("form-data; name=\"file\"; filename=\"f\"", "2\r\n--B--\r\n"),
        {{"x", std::nullopt, "1", true}, {"file", "f", "2", true}}},
       {"body that looks like delimiters",
-       file_part("form-data; name=\"file\"; filename=\"f\"", "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--\r\n--B--\r\n"),
+       file_part("form-data; name=\"file\"; filename=\"f\"",
+                 "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--\r\n--B--\r\n"),
        {{"file", "f", "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--", true}}},
       {"preamble, padding and epilogue",
-       "ignore --B this\r\n--B \t\r\nContent-Type: text/plain\r\ncontent-disposition:form-data;name=file;filename=f\r\n\r\nx\r\n"
+       "ignore --B this\r\n--B \t\r\nContent-Type: "
+       "text/plain\r\ncontent-disposition:form-data;name=file;filename=f\r\n\r\nx\r\n"
        "--B--\t trailing\r\n--B\r\nrubbish",
        {{"file", "f", "x", true}}},
       {"no part at all", "--B--\r\n", {}},
-      {"binary", file_part("form-data; name=\"file\"; filename=\"f\"", std::string("\0\r\n\xff\r\n-", 7) + "\r\n--B--"),
+      {"binary",
+       file_part("form-data; name=\"file\"; filename=\"f\"", std::string("\0\r\n\xff\r\n-", 7) + "\r\n--B--"),
        {{"file", "f", std::string("\0\r\n\xff\r\n-", 7), true}}},
   };
 }
@@ -115,7 +122,8 @@ TEST(MultipartParser, HandsBodyBytesOnAsTheyCome) {
   const std::string block(1000, 'x');
   for (int i = 1; i <= 50; ++i) {
     ASSERT_TRUE(parser.feed(block));
-    ASSERT_EQ(seen.parts.at(0).body.size(), static_cast<size_t>(i) * 1000) << "nothing is held back without need";
+    ASSERT_EQ(seen.parts.at(0).body.size(), static_cast<size_t>(i) * 1000)
+        << "nothing is held back without need";
   }
 }
 
@@ -129,11 +137,14 @@ TEST(MultipartParser, RefusesWhatIsMalformed) {
       {"endless padding", "--B" + std::string(300, ' '), "too many blanks"},
       {"no disposition", "--B\r\nContent-Type: text/plain\r\n\r\n", "no Content-Disposition"},
       {"no head", "--B\r\n\r\n", "no Content-Disposition"},
-      {"two dispositions", "--B\r\nContent-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b\r\n\r\n",
+      {"two dispositions",
+       "--B\r\nContent-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b\r\n\r\n",
        "two Content-Disposition"},
       {"no colon", "--B\r\nContent-Disposition\r\n\r\n", "must be Name: value"},
-      {"blank in a field name", "--B\r\nContent-Disposition : form-data; name=a\r\n\r\n", "must be Name: value"},
-      {"folded line", "--B\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\n", "must be Name: value"},
+      {"blank in a field name", "--B\r\nContent-Disposition : form-data; name=a\r\n\r\n",
+       "must be Name: value"},
+      {"folded line", "--B\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\n",
+       "must be Name: value"},
       {"other disposition", "--B\r\nContent-Disposition: attachment; name=a\r\n\r\n", "must be form-data"},
       {"no name", "--B\r\nContent-Disposition: form-data; filename=a\r\n\r\n", "\"name\" must be provided"},
       {"huge head", "--B\r\nX: " + std::string(20'000, 'x'), "longer than 16384 bytes"},
@@ -180,7 +191,8 @@ TEST(Disposition, ReadsNames) {
       {R"(form-data; name="file"; filename="100%25 %20 %2e%2E%")", "file", "100%25 %20 %2e%2E%"},
       {R"(form-data; name="file"; filename="a\"b\\c\d")", "file", R"(a"b\c\d)"},
       {"form-data; name=\"file\"; filename=\"\xc3\xa9\xe2\x82\xac.txt\"", "file", "\xc3\xa9\xe2\x82\xac.txt"},
-      {R"(form-data; name="file"; filename="x"; filename*=UTF-8''%E2%82%AC%20rates)", "file", "\xe2\x82\xac rates"},
+      {R"(form-data; name="file"; filename="x"; filename*=UTF-8''%E2%82%AC%20rates)", "file",
+       "\xe2\x82\xac rates"},
       {R"(form-data; name="file"; filename="")", "file", ""},
       {R"(form-data; name="file"; filename="x";)", "file", "x"},
   };
@@ -196,9 +208,9 @@ TEST(Disposition, ReadsNames) {
 TEST(Disposition, RefusesWhatIsAmbiguous) {
   for (const std::string_view value :
        {R"(form-data; name="file"; filename="a"; filename="b")", R"(form-data; name="a"; name="b")",
-        R"(form-data; name="file"; filename="unclosed)", R"(form-data; name="file"; filename="a"b)", "form-data; =x; name=a",
-        "form-data; name", R"(form-data; name="file"; filename*=latin-1''x)", R"(form-data; name="file"; filename*=UTF-8''%ff)",
-        R"(form-data; name="file"; filename*=plain)"}) {
+        R"(form-data; name="file"; filename="unclosed)", R"(form-data; name="file"; filename="a"b)",
+        "form-data; =x; name=a", "form-data; name", R"(form-data; name="file"; filename*=latin-1''x)",
+        R"(form-data; name="file"; filename*=UTF-8''%ff)", R"(form-data; name="file"; filename*=plain)"}) {
     EXPECT_FALSE(parse_disposition(value)) << value;
   }
 }
@@ -210,8 +222,9 @@ TEST(MultipartBoundary, ComesFromTheContentType) {
   EXPECT_FALSE(boundary("application/json"));
   EXPECT_FALSE(boundary(""));
   EXPECT_FALSE(boundary("multipart/mixed; boundary=abc"));
-  for (const std::string type : {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a \"",
-                                 "multipart/form-data; boundary=\"a\tb\"", "multipart/form-data; boundary"}) {
+  for (const std::string type :
+       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a \"",
+        "multipart/form-data; boundary=\"a\tb\"", "multipart/form-data; boundary"}) {
     ASSERT_TRUE(boundary(type)) << type;
     EXPECT_FALSE(boundary(type)->has_value()) << type;
   }

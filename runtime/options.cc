@@ -30,18 +30,21 @@ std::string_view variable(const char* (*environment)(const char*), const char* n
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-/// A number as Python's float() reads it, if finite and above 0: a sign, and single underscores between digits.
+/// A number as Python's float() reads it, if finite and above 0: a sign, and single underscores between
+/// digits.
 std::optional<double> read_seconds(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
   if (text.starts_with('+') || text.starts_with('-')) return std::nullopt;
   std::string digits;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '_' && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1])) continue;
+    if (text[i] == '_' && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]))
+      continue;
     digits += text[i];
   }
   double seconds = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
-  if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(seconds) || seconds <= 0) {
+  if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(seconds) ||
+      seconds <= 0) {
     return std::nullopt;
   }
   return seconds;
@@ -79,24 +82,45 @@ void fit_descriptor_limit(RuntimeOptions& options) {
   options.connections_max = most;
 }
 
-/// The flags, bound to `options`; numbers in seconds wait in `exec_timeout` and `stop_timeout`.
-void add_flags(CLI::App& app, RuntimeOptions& options, double& exec_timeout, double& stop_timeout) {
-  const CLI::Validator seconds(
+CLI::Option* add_seconds(CLI::App& app, const char* name, Millis& target, const char* help) {
+  const CLI::Validator range(
       [](std::string& text) -> std::string {  // CLI::Range takes NaN
         const auto value = read_seconds(text);
-        return value && *value >= 0.001 && *value <= kSecondsMax ? "" : "'" + text + "' is not 0.001 to 31536000 seconds";
+        if (value && *value >= 0.001 && *value <= kSecondsMax) return {};
+        return "'" + text + "' is not 0.001 to 31536000 seconds";
       },
-      "SECONDS");
-  const CLI::AsSizeValue size(false);
-  WorkLimits& limits = options.limits;
+      "");
+  return app
+      .add_option_function<double>(
+          name, [&target](const double& seconds) { target = millis_of(seconds); }, help)
+      ->check(range)
+      ->type_name("SECONDS");
+}
 
+template <class Number>
+void add_bytes(CLI::App& app, const char* name, Number& target, uint64_t least, uint64_t most,
+               const char* help) {
+  app.add_option(name, target, help)
+      ->transform(CLI::AsSizeValue(false).description(""))
+      ->check(CLI::Range(least, most).description(""))
+      ->type_name("BYTES");
+}
+
+void add_count(CLI::App& app, const char* name, size_t& target, size_t most, const char* help) {
+  app.add_option(name, target, help)->check(CLI::Range(size_t{1}, most).description(""))->type_name("COUNT");
+}
+
+/// The flags, bound to `options`.
+void add_flags(CLI::App& app, RuntimeOptions& options) {
+  WorkLimits& limits = options.limits;
   app.add_option_function<std::string>(
          "--bind-address",
          [&options](const std::string& text) {
            const auto endpoint = read_bind_address(text);
            if (!endpoint) {
-             throw CLI::ValidationError("--bind-address", "'" + text + "' is not ADDRESS:PORT with a literal address, " +
-                                                              "[ADDRESS6]:PORT or :PORT");
+             throw CLI::ValidationError(
+                 "--bind-address",
+                 "'" + text + "' is not ADDRESS:PORT with a literal address, " + "[ADDRESS6]:PORT or :PORT");
            }
            options.bind = *endpoint;
          },
@@ -105,29 +129,33 @@ void add_flags(CLI::App& app, RuntimeOptions& options, double& exec_timeout, dou
   app.add_option("--base-dir", options.base_dir,
                  "Directory of all files, and where commands run; overrides SANDBOX_BASE_DIR [/app]")
       ->type_name("DIR");
-  app.add_option("--exec-timeout", exec_timeout,
-                 "Longest a command may run, also when a request asks for more; overrides SANDBOX_EXEC_TIMEOUT_SECONDS [300]")
-      ->check(seconds);
-  app.add_option("--output-bytes-max", limits.output_bytes_max,
-                 "Most a command may write to stdout and stderr together [16MiB]")
-      ->transform(size)
-      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30, "BYTES"));
-  app.add_option("--upload-bytes-max", limits.upload_bytes_max, "Largest file that may be uploaded [1GiB]")
-      ->transform(size)
-      ->check(CLI::Range(uint64_t{1}, kTiB, "BYTES"));
-  app.add_option("--execute-body-bytes-max", limits.execute_body_bytes_max,
-                 "Largest body of a request to run a command [1MiB]")
-      ->transform(size)
-      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 26, "BYTES"));
-  app.add_option("--exec-concurrency-max", limits.exec_concurrency_max, "Commands that may run at once [64]")
-      ->check(CLI::Range(size_t{1}, size_t{4096}, "COUNT"));
-  app.add_option("--list-entries-max", limits.list_entries_max, "Most entries of a directory listing [100000]")
-      ->check(CLI::Range(size_t{1}, size_t{10'000'000}, "COUNT"));
-  app.add_option("--connections-max", options.connections_max, "Connections at once [256]")
-      ->check(CLI::Range(size_t{1}, size_t{65536}, "COUNT"));
-  app.add_option("--stop-timeout", stop_timeout,
-                 "After SIGTERM, how long running requests and commands may take to end [10]")
-      ->check(seconds);
+  add_seconds(
+      app, "--exec-timeout", limits.exec_timeout,
+      "Longest a command may run, also when a request asks for more; overrides SANDBOX_EXEC_TIMEOUT_SECONDS "
+      "[300]");
+  add_bytes(app, "--output-bytes-max", limits.output_bytes_max, 1024, uint64_t{1} << 30,
+            "Most a command may write to stdout and stderr together [16MiB]");
+  add_bytes(app, "--upload-bytes-max", limits.upload_bytes_max, 1, kTiB,
+            "Largest file that may be uploaded [1GiB]");
+  add_bytes(app, "--execute-body-bytes-max", limits.execute_body_bytes_max, 1024, uint64_t{1} << 26,
+            "Largest body of a request to run a command [1MiB]");
+  add_count(app, "--exec-concurrency-max", limits.exec_concurrency_max, 4096,
+            "Commands that may run at once [64]");
+  add_count(app, "--list-entries-max", limits.list_entries_max, 10'000'000,
+            "Most entries of a directory listing [100000]");
+  add_count(app, "--connections-max", options.connections_max, 65536, "Connections at once [256]");
+  add_seconds(app, "--head-timeout", options.connection.head_timeout,
+              "Time a client has to send a request head [10]");
+  add_seconds(app, "--idle-timeout", options.connection.idle_timeout,
+              "Time between two requests of a connection [120]");
+  add_bytes(app, "--body-rate-min", options.connection.body_rate_min, 1, uint64_t{1} << 30,
+            "Bytes a second a client must send of a body [64]");
+  add_seconds(app, "--body-rate-grace", options.connection.body_rate_grace,
+              "Stretch of time over which --body-rate-min is taken [30]");
+  add_seconds(app, "--write-timeout", options.connection.write_timeout,
+              "Time a client may take without reading any of an answer [180]");
+  add_seconds(app, "--stop-timeout", options.stop_timeout,
+              "After SIGTERM, how long running requests and commands may take to end [10]");
 }
 
 }  // namespace
@@ -135,12 +163,11 @@ void add_flags(CLI::App& app, RuntimeOptions& options, double& exec_timeout, dou
 Invocation read_options(std::span<const char* const> arguments, const char* (*environment)(const char*)) {
   RuntimeOptions options;
   read_environment(options, environment);
-  double exec_timeout = 0;
-  double stop_timeout = 0;
-  CLI::App app("Runs commands and moves files inside a sandbox, for whoever may reach its port.", "sandgate-runtime");
+  CLI::App app("Runs commands and moves files inside a sandbox, for whoever may reach its port.",
+               "sandgate-runtime");
   app.set_version_flag("--version", "sandgate-runtime " SANDGATE_VERSION, "Print the version and exit");
   app.get_formatter()->column_width(34);
-  add_flags(app, options, exec_timeout, stop_timeout);
+  add_flags(app, options);
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::ParseError& error) {
@@ -149,11 +176,10 @@ Invocation read_options(std::span<const char* const> arguments, const char* (*en
     const int code = app.exit(error, out, problem);
     return {std::nullopt, code == 0 ? out.str() : "sandgate-runtime: " + problem.str(), code == 0 ? 0 : 2};
   }
-  if (exec_timeout > 0) {
-    options.limits.exec_timeout = millis_of(exec_timeout);
-    std::erase_if(options.warnings, [](const auto& w) { return w.starts_with("SANDBOX_EXEC_TIMEOUT_SECONDS"); });
+  if (app.count("--exec-timeout") > 0) {  // then a bad variable was of no effect
+    std::erase_if(options.warnings,
+                  [](const auto& w) { return w.starts_with("SANDBOX_EXEC_TIMEOUT_SECONDS"); });
   }
-  if (stop_timeout > 0) options.stop_timeout = millis_of(stop_timeout);
   fit_descriptor_limit(options);
   return {std::move(options), {}, 0};
 }

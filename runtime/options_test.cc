@@ -41,12 +41,23 @@ TEST_F(OptionsTest, EnvironmentIsLenient) {
     Millis timeout;
     bool warned;
   } const cases[] = {
-      {"60", Seconds(60), false},     {" 2.5\n", Millis(2500), false}, {"1e2", Seconds(100), false},
-      {"+7", Seconds(7), false},      {"1_000", Seconds(1000), false}, {"", Seconds(300), false},
-      {"  ", Seconds(300), false},    {"0", Seconds(300), true},       {"-5", Seconds(300), true},
-      {"nan", Seconds(300), true},    {"inf", Seconds(300), true},     {"soon", Seconds(300), true},
-      {"5s", Seconds(300), true},     {"+-5", Seconds(300), true},     {"_5", Seconds(300), true},
-      {"0.0001", Millis(1), false},   {"1e18", Seconds(365 * 24 * 3600), false},
+      {"60", Seconds(60), false},
+      {" 2.5\n", Millis(2500), false},
+      {"1e2", Seconds(100), false},
+      {"+7", Seconds(7), false},
+      {"1_000", Seconds(1000), false},
+      {"", Seconds(300), false},
+      {"  ", Seconds(300), false},
+      {"0", Seconds(300), true},
+      {"-5", Seconds(300), true},
+      {"nan", Seconds(300), true},
+      {"inf", Seconds(300), true},
+      {"soon", Seconds(300), true},
+      {"5s", Seconds(300), true},
+      {"+-5", Seconds(300), true},
+      {"_5", Seconds(300), true},
+      {"0.0001", Millis(1), false},
+      {"1e18", Seconds(365 * 24 * 3600), false},
   };
   for (const auto& c : cases) {
     variables["SANDBOX_EXEC_TIMEOUT_SECONDS"] = c.value;
@@ -67,8 +78,9 @@ TEST_F(OptionsTest, BlankBaseDirMeansTheDefault) {
 
 TEST_F(OptionsTest, FlagsWinOverTheEnvironment) {
   variables["SANDBOX_EXEC_TIMEOUT_SECONDS"] = "rubbish";
-  const auto invocation = read({"--exec-timeout=1.5", "--bind-address", "[::1]:0", "--output-bytes-max", "2MiB",
-                                "--upload-bytes-max", "3000", "--exec-concurrency-max", "2", "--stop-timeout", "0.5"});
+  const auto invocation =
+      read({"--exec-timeout=1.5", "--bind-address", "[::1]:0", "--output-bytes-max", "2MiB",
+            "--upload-bytes-max", "3000", "--exec-concurrency-max", "2", "--stop-timeout", "0.5"});
   ASSERT_TRUE(invocation.options) << invocation.text;
   EXPECT_EQ(invocation.options->limits.exec_timeout, Millis(1500));
   EXPECT_EQ(invocation.options->bind.to_string(), "[::1]:0");
@@ -94,10 +106,11 @@ TEST_F(OptionsTest, BadFlagsNameTheFlagAndTheRange) {
   struct {
     const char *flag, *value;
   } const cases[] = {
-      {"--exec-timeout", "0"},          {"--exec-timeout", "-1"},        {"--exec-timeout", "x"},
-      {"--output-bytes-max", "1"},      {"--output-bytes-max", "2TiB"},  {"--upload-bytes-max", "0"},
-      {"--exec-concurrency-max", "0"},  {"--exec-concurrency-max", "-3"}, {"--connections-max", "0"},
-      {"--list-entries-max", "0"},      {"--stop-timeout", "nan"},       {"--execute-body-bytes-max", "1"},
+      {"--exec-timeout", "0"},         {"--exec-timeout", "-1"},          {"--exec-timeout", "x"},
+      {"--output-bytes-max", "1"},     {"--output-bytes-max", "2TiB"},    {"--upload-bytes-max", "0"},
+      {"--exec-concurrency-max", "0"}, {"--exec-concurrency-max", "-3"},  {"--connections-max", "0"},
+      {"--list-entries-max", "0"},     {"--stop-timeout", "nan"},         {"--body-rate-min", "0"},
+      {"--idle-timeout", "0"},         {"--execute-body-bytes-max", "1"},
   };
   for (const auto& c : cases) {
     const auto invocation = read({c.flag, c.value});
@@ -114,9 +127,11 @@ TEST_F(OptionsTest, HelpAndVersion) {
   const auto help = read({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_FALSE(help.options);
-  for (const char* flag : {"--bind-address", "--base-dir", "--exec-timeout", "--output-bytes-max", "--upload-bytes-max",
-                           "--execute-body-bytes-max", "--exec-concurrency-max", "--list-entries-max", "--connections-max",
-                           "--stop-timeout", "--version"}) {
+  for (const char* flag :
+       {"--bind-address", "--base-dir", "--exec-timeout", "--output-bytes-max", "--upload-bytes-max",
+        "--execute-body-bytes-max", "--exec-concurrency-max", "--list-entries-max", "--connections-max",
+        "--stop-timeout", "--head-timeout", "--idle-timeout", "--body-rate-min", "--body-rate-grace",
+        "--write-timeout", "--version"}) {
     EXPECT_THAT(help.text, HasSubstr(flag));
   }
   const auto version = read({"--version"});

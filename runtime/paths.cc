@@ -15,13 +15,18 @@ namespace sandgate::runtime {
 namespace {
 
 constexpr size_t kPathBytesMax = PATH_MAX;
-constexpr unsigned kLinksMax = 40;     // as the kernel's own limit
-constexpr unsigned kStepsMax = 16384;  // opens of one walk; only `..` after deep paths needs more than a few dozen
+constexpr unsigned kLinksMax = 40;  // as the kernel's own limit
+constexpr unsigned kStepsMax =
+    16384;  // opens of one walk; only `..` after deep paths needs more than a few dozen
 
 constexpr int kStepFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
-tl::unexpected<PathError> outside() { return tl::unexpected(PathError{true, 0}); }
-tl::unexpected<PathError> failed(int error) { return tl::unexpected(PathError{false, error}); }
+tl::unexpected<PathError> outside() {
+  return tl::unexpected(PathError{true, 0});
+}
+tl::unexpected<PathError> failed(int error) {
+  return tl::unexpected(PathError{false, error});
+}
 
 std::vector<std::string> components(std::string_view path) {
   std::vector<std::string> parts;
@@ -55,7 +60,8 @@ PathResult<std::string> read_link(int fd) {
 
 /// One walk. Its position is one of:
 ///   above_ > 0        `above_` levels over the base (by text only; `done_` is empty)
-///   otherwise         in directory `here_` = base/done_..., then perhaps `leaf_` (no directory) or `missing_`
+///   otherwise         in directory `here_` = base/done_..., then perhaps `leaf_` (no directory) or
+///   `missing_`
 class Walk {
  public:
   Walk(int base, const std::vector<std::string>& base_parts) : base_(base), base_parts_(base_parts) {}
@@ -72,7 +78,8 @@ class Walk {
 
  private:
   void push(std::vector<std::string> parts) {
-    ahead_.insert(ahead_.end(), std::make_move_iterator(parts.rbegin()), std::make_move_iterator(parts.rend()));
+    ahead_.insert(ahead_.end(), std::make_move_iterator(parts.rbegin()),
+                  std::make_move_iterator(parts.rend()));
   }
 
   PathResult<void> up() {
@@ -256,7 +263,8 @@ PathResult<Location> BaseDirectory::locate(std::string_view path) const {
 
 PathResult<Fd> open_file(const Location& location, int flags) {
   // Should the name be a FIFO by now, O_NONBLOCK keeps the open from waiting for a writer.
-  Fd file(::openat(location.dir.get(), location.name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  Fd file(::openat(location.dir.get(), location.name.c_str(),
+                   flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file) return failed(errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return failed(errno);

@@ -44,10 +44,14 @@ class PathsTest : public testing::Test {
     auto location = base_->locate(path);
     if (!location) return location.error().outside ? "outside" : strerrorname_np(location.error().error);
     switch (location->kind) {
-      case Kind::kFile: return "file " + location->canonical;
-      case Kind::kDirectory: return "dir " + location->canonical;
-      case Kind::kOther: return "other " + location->canonical;
-      case Kind::kMissing: return "missing " + location->canonical;
+      case Kind::kFile:
+        return "file " + location->canonical;
+      case Kind::kDirectory:
+        return "dir " + location->canonical;
+      case Kind::kOther:
+        return "other " + location->canonical;
+      case Kind::kMissing:
+        return "missing " + location->canonical;
     }
     return "?";
   }
@@ -74,8 +78,8 @@ TEST_F(PathsTest, FindsWhatIsThere) {
 }
 
 TEST_F(PathsTest, OddNamesAreJustNames) {
-  for (const std::string name : {"a b", "100%", "%2e%2e", "..", "...", "\xc3\xa9\xe2\x82\xac", "a\\b", "\"q\"", "new\nline",
-                                 "-rf", "*", "\xff\xfe"}) {
+  for (const std::string name : {"a b", "100%", "%2e%2e", "..", "...", "\xc3\xa9\xe2\x82\xac", "a\\b",
+                                 "\"q\"", "new\nline", "-rf", "*", "\xff\xfe"}) {
     if (name == "..") continue;
     world_.write("base/" + name, "x");
     EXPECT_EQ(where(name), "file " + name);
@@ -94,7 +98,8 @@ TEST_F(PathsTest, NeverLeavesTheBase) {
 
 TEST_F(PathsTest, MayLeaveAndComeBackThroughTheBasesOwnName) {
   EXPECT_EQ(where("../base/file.txt"), "file file.txt");
-  EXPECT_EQ(where("../outside/../base/file.txt"), "outside") << "what lies outside is not looked at, not even to leave it";
+  EXPECT_EQ(where("../outside/../base/file.txt"), "outside")
+      << "what lies outside is not looked at, not even to leave it";
 }
 
 TEST_F(PathsTest, FollowsLinksThatStayInside) {
@@ -123,7 +128,8 @@ TEST_F(PathsTest, RefusesLinksThatLeadOut) {
   link("l2", "l4");
   link("dir/../../outside", "l5");
   link("/proc/self/cwd", "proc");
-  for (const char* path : {"l1", "l2", "l2/secret", "root", "root/etc/passwd", "l3", "l4/secret", "l5/secret", "proc"}) {
+  for (const char* path :
+       {"l1", "l2", "l2/secret", "root", "root/etc/passwd", "l3", "l4/secret", "l5/secret", "proc"}) {
     EXPECT_EQ(where(path), "outside") << path;
   }
 }
@@ -201,7 +207,8 @@ TEST(BaseDirectory, SaysWhyItCannotBeUsed) {
   for (const std::string name : {"missing", "file"}) {
     const auto base = BaseDirectory::open((world / name).string());
     ASSERT_FALSE(base);
-    EXPECT_THAT(base.error().message, testing::HasSubstr("base directory '" + (world / name).string() + "' cannot be used"));
+    EXPECT_THAT(base.error().message,
+                testing::HasSubstr("base directory '" + (world / name).string() + "' cannot be used"));
   }
   fs::create_directory(world / "real");
   fs::create_directory_symlink("real", world / "alias");

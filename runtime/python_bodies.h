@@ -1,5 +1,5 @@
-// The JSON of the python-runtime's REST surface (contract sandbox-router 6.1): bodies out, execute requests in. The only
-// file that knows the JSON library; nothing it throws gets out.
+// The JSON of the python-runtime's REST surface (contract sandbox-router 6.1): bodies out, execute requests
+// in. The only file that knows the JSON library; nothing it throws gets out.
 #pragma once
 
 #include <string>
@@ -29,11 +29,12 @@ struct ExecuteRequest {
   std::string command;
   std::optional<double> timeout_seconds;  ///< finite and above 0
 };
-/// The request, or the body of the 422 answer that says what is wrong with it, in the framework's words. `json_type`: the
-/// Content-Type said JSON.
+/// The request, or the body of the 422 answer that says what is wrong with it, in the framework's words.
+/// `json_type`: the Content-Type said JSON.
 tl::expected<ExecuteRequest, std::string> read_execute_request(std::string_view body, bool json_type);
 
-/// The body of the 422 answer to an upload without a file; `plain_field`: part `file` came without a filename.
+/// The body of the 422 answer to an upload without a file; `plain_field`: part `file` came without a
+/// filename.
 std::string missing_file_body(bool plain_field);
 
 /// Does this Content-Type announce JSON (application/json, or any subtype that ends in +json)?

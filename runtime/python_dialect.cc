@@ -12,9 +12,15 @@
 namespace sandgate::runtime {
 namespace {
 
-Answer message(uint16_t status, std::string_view text) { return json_answer(status, python::message_body(text)); }
-Answer detail(uint16_t status, std::string_view text) { return json_answer(status, python::detail_body(text)); }
-Answer denied() { return message(403, "Access denied"); }
+Answer message(uint16_t status, std::string_view text) {
+  return json_answer(status, python::message_body(text));
+}
+Answer detail(uint16_t status, std::string_view text) {
+  return json_answer(status, python::detail_body(text));
+}
+Answer denied() {
+  return message(403, "Access denied");
+}
 
 struct Found {
   std::string path;  // as finally understood
@@ -32,15 +38,16 @@ Found find(const BaseDirectory& base, std::string once) {
   return {std::move(twice), std::move(second)};
 }
 
-/// The last component of a path as an attachment's name; RFC 6266 with RFC 5987 for what a quoted string cannot hold.
+/// The last component of a path as an attachment's name; RFC 6266 with RFC 5987 for what a quoted string
+/// cannot hold.
 std::string disposition(const Location& location) {
   const std::string& name = location.name;
   const auto plain = [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != '%'; };
   if (std::all_of(name.begin(), name.end(), plain)) return "attachment; filename=\"" + name + "\"";
   std::string encoded = "attachment; filename*=utf-8''";
   for (const char c : name) {
-    const bool kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-                      c == '_' || c == '~';
+    const bool kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '-' || c == '.' || c == '_' || c == '~';
     constexpr std::string_view kHex = "0123456789ABCDEF";
     const auto byte = static_cast<unsigned char>(c);
     if (kept) {
@@ -69,9 +76,11 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
     answer.status = 304;
     return answer;
   }
-  answer.with("Content-Type", "application/octet-stream").with("Content-Disposition", disposition(*found.location));
+  answer.with("Content-Type", "application/octet-stream")
+      .with("Content-Disposition", disposition(*found.location));
   // If-Range: the range holds only for the very version the client knows (RFC 9110 13.1.5).
-  const bool same_version = request.if_range.empty() || request.if_range == tag || request.if_range == modified;
+  const bool same_version =
+      request.if_range.empty() || request.if_range == tag || request.if_range == modified;
   const RangeAnswer range = same_version ? read_range(request.range, size) : RangeAnswer{};
   switch (range.kind) {
     case RangeAnswer::kWhole:
@@ -80,7 +89,8 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
     case RangeAnswer::kPart:
       answer.status = 206;
       answer.with("Content-Range", "bytes " + std::to_string(range.range.first) + "-" +
-                                       std::to_string(range.range.first + range.range.size - 1) + "/" + std::to_string(size));
+                                       std::to_string(range.range.first + range.range.size - 1) + "/" +
+                                       std::to_string(size));
       answer.body = FileBody{std::move(*file), range.range.first, range.range.size};
       break;
     case RangeAnswer::kUnsatisfiable: {
@@ -94,7 +104,8 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
 
 Answer list(const BaseDirectory& base, std::string path, size_t entries_max) {
   const Found found = find(base, std::move(path));
-  if (!found.location) return found.location.error().outside ? denied() : message(404, "Path is not a directory");
+  if (!found.location)
+    return found.location.error().outside ? denied() : message(404, "Path is not a directory");
   if (found.location->kind != Location::Kind::kDirectory) return message(404, "Path is not a directory");
   const auto entries = list_directory(base, *found.location, entries_max);
   if (!entries) return message(500, "List files failed: " + entries.error().message);
@@ -173,6 +184,8 @@ std::unique_ptr<Call> PythonDialect::begin(const Request& request, Responder& re
   return nullptr;
 }
 
-Answer PythonDialect::refusal(uint16_t status, std::string_view why) { return detail(status, why); }
+Answer PythonDialect::refusal(uint16_t status, std::string_view why) {
+  return detail(status, why);
+}
 
 }  // namespace sandgate::runtime

@@ -1,8 +1,9 @@
 // The REST surface of the python-runtime (contract sandbox-router 6.1), which the SDKs speak on port 8888:
 //   GET /   POST /execute   POST /upload   GET /download/{path}   GET /list[/{path}]   GET /exists/{path}
-// Other methods on these: 405; anything else: 404. Paths are decoded once by HTTP's rules. When nothing has that name and
-// it holds a %, they are decoded once more, as the replaced runtime always does: so `a%2520b` still finds `a b`, and a file
-// really called `a%20b` can be read back (upstream's own fix, agent-sandbox PR 1721, drops the second decoding).
+// Other methods on these: 405; anything else: 404. Paths are decoded once by HTTP's rules. When nothing has
+// that name and it holds a %, they are decoded once more, as the replaced runtime always does: so `a%2520b`
+// still finds `a b`, and a file really called `a%20b` can be read back (upstream's own fix, agent-sandbox PR
+// 1721, drops the second decoding).
 #pragma once
 
 #include "runtime/command.h"

@@ -17,10 +17,14 @@ struct HttpRefusal {
 
 HttpRefusal refusal_of(Code code) {
   switch (code) {
-    case Code::kHeadTooLarge: return {431, "The request head is too large"};
-    case Code::kTargetTooLong: return {414, "The request target is too long"};
-    case Code::kHeadTimeout: return {408, "The request head came too slowly"};
-    default: return {400, "Invalid HTTP request received."};
+    case Code::kHeadTooLarge:
+      return {431, "The request head is too large"};
+    case Code::kTargetTooLong:
+      return {414, "The request target is too long"};
+    case Code::kHeadTimeout:
+      return {408, "The request head came too slowly"};
+    default:
+      return {400, "Invalid HTTP request received."};
   }
 }
 
@@ -39,22 +43,26 @@ Result<std::unique_ptr<RuntimeServer>> RuntimeServer::create(const RuntimeOption
   return server;
 }
 
-RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base, std::unique_ptr<WatchNetwork> network)
+RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base,
+                             std::unique_ptr<WatchNetwork> network)
     : options_(options),
       base_(std::move(base)),
       network_(std::move(network)),
       loop_(*network_, clock_),
       runner_(loop_, *network_, base_.fd(), options.limits.exec_concurrency_max),
       dialect_(base_, runner_, options.limits),
-      context_(loop_, connection_options_),
+      context_(loop_, options.connection),
       server_(context_, *this, this),
       stop_timer_(*this) {}
 
-RuntimeServer::~RuntimeServer() { server_.abort_all(); }
+RuntimeServer::~RuntimeServer() {
+  server_.abort_all();
+}
 
 Result<void> RuntimeServer::listen() {
   io::ListenOptions listen_options;
-  listen_options.reuse_port = false;  // a second runtime on the same address is a mistake, and shall hear of it
+  listen_options.reuse_port =
+      false;  // a second runtime on the same address is a mistake, and shall hear of it
   const auto fd = io::open_listener(options_.bind, listen_options);
   if (!fd) return tl::unexpected(fd.error());
   auto listener = network_->sockets().adopt_listener(*fd);
@@ -114,7 +122,9 @@ void RuntimeServer::on_connection_closed(wire::H1ServerConnection& connection) {
   loop_.retire(std::unique_ptr<io::Retirable>(std::move(exchange)));
 }
 
-bool RuntimeServer::admit(const Endpoint&) { return server_.connections() < options_.connections_max; }
+bool RuntimeServer::admit(const Endpoint&) {
+  return server_.connections() < options_.connections_max;
+}
 
 void RuntimeServer::on_stop_requested(int) {
   if (stopping_) return on_deadline(loop_.now());

@@ -23,14 +23,16 @@ class RuntimeServer final : private wire::ServerSide,
                             private SignalEvents,
                             private io::DeadlineOwner {
  public:
-  /// Everything that can fail at start: the base directory, the address, descriptors. `options` outlives the server.
+  /// Everything that can fail at start: the base directory, the address, descriptors. `options` outlives the
+  /// server.
   static Result<std::unique_ptr<RuntimeServer>> create(const RuntimeOptions& options);
   ~RuntimeServer();
 
   Endpoint local() const { return local_; }
   const std::string& base_dir() const { return base_.path(); }
-  /// Serves until SIGTERM or SIGINT. Then: no new connections, SIGTERM to every command (as process 1, to every process),
-  /// what runs may finish within the stop timeout, SIGKILL to the rest. A second signal cuts that time short.
+  /// Serves until SIGTERM or SIGINT. Then: no new connections, SIGTERM to every command (as process 1, to
+  /// every process), what runs may finish within the stop timeout, SIGKILL to the rest. A second signal cuts
+  /// that time short.
   void run();
 
  private:
@@ -65,7 +67,6 @@ class RuntimeServer final : private wire::ServerSide,
   std::unique_ptr<SignalWatch> signals_;
   CommandRunner runner_;
   PythonDialect dialect_;
-  const wire::ConnectionOptions connection_options_;
   wire::Context context_;
   std::unordered_map<wire::H1ServerConnection*, std::unique_ptr<Exchange>> exchanges_;
   wire::Server server_;

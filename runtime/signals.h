@@ -11,7 +11,7 @@ namespace sandgate::runtime {
 
 class SignalEvents {
  public:
-  virtual void on_children_ended() = 0;             ///< SIGCHLD; may stand for several
+  virtual void on_children_ended() = 0;            ///< SIGCHLD; may stand for several
   virtual void on_stop_requested(int signal) = 0;  ///< SIGTERM or SIGINT
 
  protected:
@@ -21,7 +21,8 @@ class SignalEvents {
 /// Blocks the signals in the calling thread as long as it lives. Make it before any other thread is started.
 class SignalWatch final : private io::ReadyHandler {
  public:
-  static Result<std::unique_ptr<SignalWatch>> create(io::Loop& loop, WatchNetwork& network, SignalEvents& events);
+  static Result<std::unique_ptr<SignalWatch>> create(io::Loop& loop, WatchNetwork& network,
+                                                     SignalEvents& events);
   ~SignalWatch();
 
  private:

@@ -54,7 +54,8 @@ struct PipeEnds {
   Fd write;
 };
 
-/// Both ends above the standard three: were one of these closed in us, dup2 onto itself would leave it close-on-exec.
+/// Both ends above the standard three: were one of these closed in us, dup2 onto itself would leave it
+/// close-on-exec.
 tl::expected<PipeEnds, int> open_pipe() {
   int raw[2];
   if (::pipe2(raw, O_CLOEXEC) != 0) return tl::unexpected(errno);
@@ -81,7 +82,8 @@ tl::expected<Spawned, int> spawn(const std::vector<std::string>& words, int dire
   }
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
-  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write
+  for (const std::string& word : words)
+    argv.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write
   argv.push_back(nullptr);
   Spawned child;
   if (const int error =

@@ -17,8 +17,9 @@ struct Spawned {
   Fd err;
 };
 
-/// Runs `words[0]` (looked up in PATH) in `directory`, leader of a new session and process group, stdin /dev/null, no other
-/// descriptors, all signals at their defaults and unblocked. Returns once the program runs, or the errno of what failed.
+/// Runs `words[0]` (looked up in PATH) in `directory`, leader of a new session and process group, stdin
+/// /dev/null, no other descriptors, all signals at their defaults and unblocked. Returns once the program
+/// runs, or the errno of what failed.
 tl::expected<Spawned, int> spawn(const std::vector<std::string>& words, int directory);
 
 }  // namespace sandgate::runtime

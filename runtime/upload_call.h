@@ -16,8 +16,8 @@ namespace sandgate::runtime {
 class UploadCall final : public Call, private PartSink {
  public:
   /// As Dialect::begin().
-  static std::unique_ptr<Call> begin(const Request& request, const BaseDirectory& base, const WorkLimits& limits,
-                                     Responder& responder);
+  static std::unique_ptr<Call> begin(const Request& request, const BaseDirectory& base,
+                                     const WorkLimits& limits, Responder& responder);
 
   void on_body(std::string_view bytes) override;
   void on_body_end() override;
@@ -36,11 +36,11 @@ class UploadCall final : public Call, private PartSink {
   const WorkLimits& limits_;
   Responder& responder_;
   MultipartParser parser_;
-  std::string name_;               // of the file part, as sent
+  std::string name_;  // of the file part, as sent
   std::optional<UploadFile> file_;
-  bool in_file_ = false;           // the part being read is the file
-  bool plain_field_ = false;       // part `file` came without a filename
-  uint64_t other_bytes_ = 0;       // of parts nobody asked for
+  bool in_file_ = false;      // the part being read is the file
+  bool plain_field_ = false;  // part `file` came without a filename
+  uint64_t other_bytes_ = 0;  // of parts nobody asked for
   bool responded_ = false;
 };
 

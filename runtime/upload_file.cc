@@ -35,7 +35,8 @@ UploadFile::~UploadFile() {
 Result<UploadFile> UploadFile::create(Location target) {
   if (target.kind == Location::Kind::kDirectory) return fail(errno_message(EISDIR, target.canonical));
   if (target.kind == Location::Kind::kOther) return fail("'" + target.canonical + "' is not a regular file");
-  // Renaming asks only for rights on the directory; a file that may not be written to stays protected all the same.
+  // Renaming asks only for rights on the directory; a file that may not be written to stays protected all the
+  // same.
   if (target.kind == Location::Kind::kFile &&
       ::faccessat(target.dir.get(), target.name.c_str(), W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(errno_message(errno, target.canonical));
@@ -68,7 +69,8 @@ Result<void> UploadFile::commit() {
   }
   const auto parent = make_parents(target_);
   if (!parent) return refuse(parent.error().error);
-  if (::renameat(target_.dir.get(), temporary_.c_str(), parent->get(), target_.name.c_str()) != 0) return refuse(errno);
+  if (::renameat(target_.dir.get(), temporary_.c_str(), parent->get(), target_.name.c_str()) != 0)
+    return refuse(errno);
   temporary_.clear();
   // The last chance to hear of an error the file system kept back (quota, network file systems).
   if (::close(file_.release()) != 0 && errno != EINTR) return refuse(errno);

@@ -14,13 +14,14 @@ namespace sandgate::runtime {
 /// How temporary names begin; listings leave such names out.
 inline constexpr std::string_view kUploadPrefix = ".sandgate-upload-";
 
-/// Until commit() nobody sees anything but the temporary file, which stands in the deepest directory that exists
-/// already; destroying an uncommitted upload removes it and leaves nothing behind, no directory either.
-/// Readers of an older file under that name keep the old bytes. Nothing is forced to disk: a crash of the machine may
-/// lose a fresh upload, as with any plain write.
+/// Until commit() nobody sees anything but the temporary file, which stands in the deepest directory that
+/// exists already; destroying an uncommitted upload removes it and leaves nothing behind, no directory
+/// either. Readers of an older file under that name keep the old bytes. Nothing is forced to disk: a crash of
+/// the machine may lose a fresh upload, as with any plain write.
 class UploadFile {
  public:
-  /// Begins to write what `target` names. Errors: `target` is a directory or special file, or may not be written.
+  /// Begins to write what `target` names. Errors: `target` is a directory or special file, or may not be
+  /// written.
   static Result<UploadFile> create(Location target);
   UploadFile(UploadFile&&) = default;
   UploadFile& operator=(UploadFile&&) = delete;

@@ -5,8 +5,8 @@
 namespace sandgate::runtime {
 namespace {
 
-/// What may follow a lead byte: how many bytes, and the range of the first of them (RFC 3629 section 4); the rest are
-/// 80..BF. `following` 0: not a lead byte.
+/// What may follow a lead byte: how many bytes, and the range of the first of them (RFC 3629 section 4); the
+/// rest are 80..BF. `following` 0: not a lead byte.
 struct Sequence {
   size_t following;
   uint8_t low;

@@ -52,7 +52,8 @@ Result<std::unique_ptr<WatchNetwork>> WatchNetwork::create() {
 
 WatchNetwork::WatchNetwork(std::unique_ptr<io::EpollNetwork> sockets, Fd set, Fd looked, Fd stop)
     : sockets_(std::move(sockets)), set_(std::move(set)), looked_(std::move(looked)), stop_(std::move(stop)) {
-  // The helper must take no signal: delivered to a thread that does not block it, it would never reach a signalfd.
+  // The helper must take no signal: delivered to a thread that does not block it, it would never reach a
+  // signalfd.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);

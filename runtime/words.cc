@@ -5,7 +5,9 @@
 namespace sandgate::runtime {
 namespace {
 
-bool is_separator(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_separator(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 class Splitter {
  public:
@@ -31,9 +33,12 @@ class Splitter {
       return {};
     }
     switch (c) {
-      case '\'': return single_quoted();
-      case '"': return double_quoted();
-      case '\\': return escaped();
+      case '\'':
+        return single_quoted();
+      case '"':
+        return double_quoted();
+      case '\\':
+        return escaped();
       default:
         append(c);
         ++at_;
@@ -58,7 +63,8 @@ class Splitter {
         ++at_;
         return {};
       }
-      const bool escape = c == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
+      const bool escape =
+          c == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
       if (escape) ++at_;
       append(text_[at_++]);
     }
@@ -74,8 +80,8 @@ class Splitter {
   }
 
   tl::unexpected<Error> unclosed(size_t open) const {
-    return fail(std::string("No closing quotation: the ") + text_[open] + " at position " + std::to_string(open) +
-                " is never closed");
+    return fail(std::string("No closing quotation: the ") + text_[open] + " at position " +
+                std::to_string(open) + " is never closed");
   }
 
   std::string& word() { return word_ ? *word_ : word_.emplace(); }
@@ -93,6 +99,8 @@ class Splitter {
 
 }  // namespace
 
-Result<std::vector<std::string>> split_words(std::string_view text) { return Splitter(text).run(); }
+Result<std::vector<std::string>> split_words(std::string_view text) {
+  return Splitter(text).run();
+}
 
 }  // namespace sandgate::runtime

@@ -26,8 +26,8 @@ TEST(SplitWords, FollowsTheQuotingRules) {
       {"echo a\\\nb", {"echo", "ab"}},
       {"ls \\\n -l", {"ls", "-l"}},
       {"echo \"a\nb\"", {"echo", "a\nb"}},
-      {"a; b | c && d > e < f & $X `id` * ? # g", {"a;", "b", "|", "c", "&&", "d", ">", "e", "<", "f", "&", "$X", "`id`",
-                                                   "*", "?", "#", "g"}},
+      {"a; b | c && d > e < f & $X `id` * ? # g",
+       {"a;", "b", "|", "c", "&&", "d", ">", "e", "<", "f", "&", "$X", "`id`", "*", "?", "#", "g"}},
       {"echo \xc3\xa9\xc2\xa0x", {"echo", "\xc3\xa9\xc2\xa0x"}},
   };
   for (const SplitCase& c : cases) {
