@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace yardstick {
 namespace {
@@ -56,7 +57,9 @@ uint64_t sample_memory_kib(const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
     for (std::string line; std::getline(file, line);) {
-      if (line.rfind("Pss:", 0) == 0) total += std::stoull(line.substr(4));
+      for (const std::string_view name : {"Pss:", "SwapPss:"}) {
+        if (line.rfind(name, 0) == 0) total += std::stoull(line.substr(name.size()));
+      }
     }
   }
   return total;

@@ -16,7 +16,8 @@ struct CpuSample {
 // Sums over the processes given. A process or thread that has gone by now counts as nothing.
 CpuSample sample_cpu(const std::vector<pid_t>& pids);
 
-// Proportional set size in KiB: private pages plus a fair share of those shared between the processes.
+// Proportional set size in KiB: private pages plus a fair share of the shared ones, also
+// those that were swapped out.
 uint64_t sample_memory_kib(const std::vector<pid_t>& pids);
 
 }  // namespace yardstick

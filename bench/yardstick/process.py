@@ -51,15 +51,14 @@ def tree(pid: int) -> list[int]:
 
 
 def memory_kib(pids: list[int]) -> int:
-    """Proportional set size: private pages and a fair share of the shared ones."""
+    """Proportional set size: private pages and a fair share of the shared ones, also those that were swapped out."""
     total = 0
     for pid in pids:
         try:
             rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
-        pss = re.search(r"^Pss:\s+(\d+)", rollup, re.M)
-        total += int(pss[1]) if pss else 0
+        total += sum(int(kib) for kib in re.findall(r"^(?:Swap)?Pss:\s+(\d+)", rollup, re.M))
     return total
 
 
