@@ -28,6 +28,8 @@ class Clock {
   MonoTime now() const { return now_; }
   WallTime wall() const { return wall_; }
   virtual void refresh() = 0;
+  /// The time right now, past the frozen one: for measuring how long a turn took.
+  virtual MonoTime precise() const = 0;
 
  protected:
   MonoTime now_{};
@@ -38,6 +40,7 @@ class Clock {
 class SystemClock final : public Clock {
  public:
   SystemClock() { SystemClock::refresh(); }
+  MonoTime precise() const override { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
   void refresh() override {
     now_ = std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now());
     wall_ = std::chrono::time_point_cast<Nanos>(std::chrono::system_clock::now());
@@ -53,6 +56,7 @@ class FakeClock final : public Clock {
     wall_ = wall;
   }
   void refresh() override {}
+  MonoTime precise() const override { return now_; }
   void advance(Nanos by) {
     now_ += by;
     wall_ += by;

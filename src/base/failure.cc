@@ -7,6 +7,7 @@ std::string_view code_name(Code code) {
     case Code::kNone: return "none";
     case Code::kBadRequest: return "bad_request";
     case Code::kBadRoute: return "bad_route";
+    case Code::kBadHandshake: return "bad_handshake";
     case Code::kUnauthenticated: return "unauthenticated";
     case Code::kBadToken: return "bad_token";
     case Code::kForbidden: return "forbidden";

@@ -16,6 +16,7 @@ enum class Code : uint8_t {
   // downstream
   kBadRequest,
   kBadRoute,
+  kBadHandshake,
   kUnauthenticated,
   kBadToken,
   kForbidden,

@@ -209,7 +209,7 @@ void add_routing(std::vector<Setting>& all) {
        boolean("allow-loopback-pod-ip", SG_MEMBER(allow_loopback_pod_ip),
                "Let targets be in 127.0.0.0/8 or ::1. Only for development and tests."),
        text("static-sandboxes", "FILE", SG_MEMBER(static_sandboxes_file), any_text, "a path; empty: none",
-            "Lines `NAMESPACE/ID ADDRESS:PORT` or `ID ADDRESS:PORT`, looked up before DNS; read again on "
+            "Lines `NAMESPACE/ID ADDRESS:PORT` or `ID ADDRESS:PORT`, used instead of DNS; read again on "
             "change."),
        boolean("strict-resolution", SG_MEMBER(router.strict_resolution),
                "Answer 404 and 503 for unknown and unready sandboxes instead of 502."),
@@ -280,7 +280,7 @@ void add_reuse(std::vector<Setting>& all) {
                   "request looks its name up afresh."),
            "MAX_KEEPALIVE_CONNECTIONS", idle, idle_range),
        number("max-idle-connections", "COUNT", SG_MEMBER(proxy.pool.idle_total_max),
-              {1, 1'000'000, "an eighth of the descriptor limit"},
+              {1, 1'000'000, "six tenths of the descriptor limit"},
               "Idle connections kept for all targets together."),
        duration("upstream-idle-timeout", SG_MEMBER(proxy.pool.idle_timeout),
                 {Millis{1}, kDay, "none is reused"}, "How long an idle connection to a sandbox is kept.")});

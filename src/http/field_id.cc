@@ -23,6 +23,7 @@ constexpr std::array kKnown = {
     Known{"upgrade", FieldId::kUpgrade},
     Known{"trailer", FieldId::kTrailer},
     Known{"forwarded", FieldId::kForwarded},
+    Known{"x-real-ip", FieldId::kXRealIp},
     Known{"connection", FieldId::kConnection},
     Known{"user-agent", FieldId::kUserAgent},
     Known{"keep-alive", FieldId::kKeepAlive},
@@ -52,6 +53,13 @@ constexpr std::array kKnown = {
 
 constexpr size_t kLongest = 24;
 constexpr std::string_view kSandgatePrefix = "x-sandgate-";
+constexpr std::string_view kForwardedPrefix = "x-forwarded-";
+
+FieldId other_name(std::string_view name) {
+  const bool forwarded = name.size() > kForwardedPrefix.size() && (name[0] | 0x20) == 'x' &&
+                         iequals(name.substr(0, kForwardedPrefix.size()), kForwardedPrefix);
+  return forwarded ? FieldId::kXForwardedOther : FieldId::kOther;
+}
 
 struct LengthIndex {
   std::array<uint8_t, kLongest + 2> first{};
@@ -90,14 +98,14 @@ FieldId field_id(std::string_view name) {
       iequals(name.substr(0, kSandgatePrefix.size()), kSandgatePrefix)) {
     return FieldId::kSandgate;
   }
-  if (length > kLongest) return FieldId::kOther;
+  if (length > kLongest) return other_name(name);
   const size_t begin = kIndex.first[length];
   const size_t end = kIndex.first[length + 1];
-  if (begin == end) return FieldId::kOther;
+  if (begin == end) return other_name(name);
   for (size_t i = begin; i < end; ++i) {
     if (to_lower(name[0]) == kKnown[i].name[0] && iequals(name, kKnown[i].name)) return kKnown[i].id;
   }
-  if (name.find('_') == std::string_view::npos) return FieldId::kOther;
+  if (name.find('_') == std::string_view::npos) return other_name(name);
   for (size_t i = begin; i < end; ++i) {
     if (is_protected(kKnown[i].id) && equals_with_underscores(name, kKnown[i].name)) return FieldId::kUnderscoreTwin;
   }
@@ -132,6 +140,8 @@ bool is_protected(FieldId id) {
     case FieldId::kXForwardedFor:
     case FieldId::kXForwardedHost:
     case FieldId::kXForwardedProto:
+    case FieldId::kXForwardedOther:
+    case FieldId::kXRealIp:
     case FieldId::kTraceparent:
     case FieldId::kTracestate:
     case FieldId::kXSandboxId:

@@ -29,6 +29,8 @@ enum class FieldId : uint8_t {
   kXForwardedFor,
   kXForwardedHost,
   kXForwardedProto,
+  kXForwardedOther,  ///< X-Forwarded-Port, -Server, -Prefix and whatever else begins so
+  kXRealIp,
   kTraceparent,
   kTracestate,
   kSecWebSocketKey,

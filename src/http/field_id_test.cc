@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/strings.h"
+
 namespace sandgate::http {
 namespace {
 
@@ -33,6 +35,8 @@ const std::vector<std::pair<std::string, FieldId>>& known() {
       {"X-Forwarded-For", FieldId::kXForwardedFor},
       {"X-Forwarded-Host", FieldId::kXForwardedHost},
       {"X-Forwarded-Proto", FieldId::kXForwardedProto},
+      {"X-Forwarded-Port", FieldId::kXForwardedOther},
+      {"X-Real-IP", FieldId::kXRealIp},
       {"traceparent", FieldId::kTraceparent},
       {"tracestate", FieldId::kTracestate},
       {"Sec-WebSocket-Key", FieldId::kSecWebSocketKey},
@@ -66,25 +70,43 @@ TEST(FieldIdTest, EveryNameInAnyCase) {
   EXPECT_EQ(known().size() + 2, static_cast<size_t>(FieldId::kCount));
 }
 
-TEST(FieldIdTest, NeighboursAreOther) {
+/// What a name that is a byte away from a known one must be.
+FieldId expected_of(const std::string& name) {
+  for (const auto& [known_name, id] : known()) {
+    if (iequals(name, known_name)) return id;
+  }
+  const auto begins = [&](std::string_view prefix) {
+    return name.size() > prefix.size() && iequals(name.substr(0, prefix.size()), prefix);
+  };
+  if (begins("X-Sandgate-")) return FieldId::kSandgate;
+  return begins("X-Forwarded-") ? FieldId::kXForwardedOther : FieldId::kOther;
+}
+
+TEST(FieldIdTest, NeighboursOfTheNames) {
   for (const auto& [name, id] : known()) {
-    if (id == FieldId::kSandgate) continue;
-    EXPECT_EQ(field_id(name + "x"), FieldId::kOther) << name;
+    EXPECT_EQ(field_id(name + "x"), expected_of(name + "x")) << name;
     EXPECT_EQ(field_id("x" + name), FieldId::kOther) << name;
     for (size_t i = 0; i < name.size(); ++i) {
       std::string other = name;
       other[i] = other[i] == 'q' ? 'j' : 'q';
-      EXPECT_EQ(field_id(other), FieldId::kOther) << other;
+      EXPECT_EQ(field_id(other), expected_of(other)) << other;
       std::string shorter = name;
       shorter.erase(i, 1);
-      const bool another = shorter == "X-Sandbox-ID";  // a letter less in X-Sandbox-UID
-      EXPECT_EQ(field_id(shorter), another ? FieldId::kXSandboxId : FieldId::kOther) << shorter;
+      EXPECT_EQ(field_id(shorter), expected_of(shorter)) << shorter;
     }
   }
-  for (const char* name :
-       {"Accept", "Content-Type", "Set-Cookie", "ETag", "x", "-", "X-", std::string(500, 'a').c_str()}) {
+  const std::string longest(500, 'a');
+  for (const std::string_view name :
+       {"Accept", "Content-Type", "Set-Cookie", "ETag", "x", "-", "X-", longest.c_str()}) {
     EXPECT_EQ(field_id(name), FieldId::kOther) << name;
   }
+}
+
+TEST(FieldIdTest, WhateverBeginsLikeForwarding) {
+  EXPECT_EQ(field_id("x-forwarded-prefix"), FieldId::kXForwardedOther);
+  EXPECT_EQ(field_id("X-Forwarded-Something-Nobody-Has-Heard-Of"), FieldId::kXForwardedOther);
+  EXPECT_EQ(field_id("X-Forwarded-"), FieldId::kOther) << "nothing behind the prefix";
+  EXPECT_EQ(field_id("X-Forwarded"), FieldId::kOther);
 }
 
 TEST(FieldIdTest, OurOwnPrefix) {
@@ -98,7 +120,8 @@ TEST(FieldIdTest, OurOwnPrefix) {
 
 TEST(FieldIdTest, UnderscoreTwins) {
   for (const auto& [name, id] : known()) {
-    if (name.find('-') == std::string::npos || id == FieldId::kSandgate) continue;
+    const bool by_prefix = id == FieldId::kSandgate || id == FieldId::kXForwardedOther;
+    if (name.find('-') == std::string::npos || by_prefix) continue;
     std::string twin = name;
     for (char& c : twin) c = c == '-' ? '_' : c;
     EXPECT_EQ(field_id(twin), is_protected(id) ? FieldId::kUnderscoreTwin : FieldId::kOther) << twin;

@@ -37,6 +37,10 @@ void forward_fields(const MessageHead& head, FieldSet drop, std::vector<OutField
     if (listed && !is_protected(f.id) && head.has_token(FieldId::kConnection, name)) continue;
     out.push_back({name, head.value(f)});
   }
+}
+
+void forward_fields(const RequestHead& head, FieldSet drop, std::vector<OutField>& out) {
+  forward_fields(static_cast<const MessageHead&>(head), drop, out);
   if (head.has(FieldId::kTe) && head.has_token(FieldId::kTe, "trailers")) out.push_back({"TE", "trailers"});
 }
 

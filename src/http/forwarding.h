@@ -29,8 +29,10 @@ class FieldSet {
 
 /// Appends every field of `head` that may go on, in order: without hop-by-hop fields, fields that Connection lists
 /// (protected ones cannot be listed), framing (the codec makes its own), our own X-Sandgate-*, underscore twins, and
-/// what is in `drop`. `TE: trailers` is kept as exactly that.
+/// what is in `drop`.
 void forward_fields(const MessageHead& head, FieldSet drop, std::vector<OutField>& out);
+/// The same for a request, which may keep `TE: trailers`.
+void forward_fields(const RequestHead& head, FieldSet drop, std::vector<OutField>& out);
 
 /// RFC 3986 3.2.2 host with an optional port: a reg-name, an IPv4 address or a bracketed IPv6 address; no userinfo.
 bool is_valid_host(std::string_view host);

@@ -73,6 +73,8 @@ TEST(ForwardFieldsTest, ProtectedNamesCannotBeListed) {
                       "X-Forwarded-For: 1.2.3.4",
                       "X-Forwarded-Host: h",
                       "X-Forwarded-Proto: https",
+                      "X-Forwarded-Port: 443",
+                      "X-Real-IP: 1.2.3.4",
                       "traceparent: 00-a-b-01",
                       "tracestate: x",
                       "X-Sandbox-ID: box",
@@ -108,6 +110,16 @@ TEST(ForwardFieldsTest, TeTrailersIsKeptAsExactlyThat) {
   EXPECT_EQ(forward({"TE: gzip"}), (Lines{}));
   EXPECT_EQ(forward({"TE: trailers;q=1"}), (Lines{}));
   EXPECT_EQ(forward({"Connection: TE", "TE: trailers"}), (Lines{"TE: trailers"})) << "TE is always listed";
+}
+
+TEST(ForwardFieldsTest, AResponseKeepsNoTe) {
+  const std::string bytes = "TEtrailers";
+  ResponseHead head;
+  head.clear(bytes.data());
+  head.add({0, 2, 8, 2, FieldId::kTe});
+  std::vector<OutField> out;
+  forward_fields(head, {}, out);
+  EXPECT_TRUE(out.empty());
 }
 
 TEST(ForwardFieldsTest, AModesOwnSetIsDroppedToo) {

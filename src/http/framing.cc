@@ -52,7 +52,7 @@ std::optional<Framing> response_framing(const ResponseHead& head, bool to_head) 
   if (coded && (*length || head.minor_version == 0 || !is_chunked_only(head))) return std::nullopt;
   // 6.3 rule 1: these never have a body, whatever they say.
   if (to_head || head.status < 200 || head.status == 204 || head.status == 304) {
-    const bool may_state = to_head || head.status == 304;
+    const bool may_state = to_head || head.status == 304 || head.status == 204;  // kept as given (contract 1.6)
     return Framing{BodyKind::kNone, 0, may_state ? *length : std::nullopt};
   }
   if (coded) return Framing{BodyKind::kChunked};

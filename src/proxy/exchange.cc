@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "crypto/crypto.h"
 #include "http/ws/handshake.h"
 #include "proxy/tunnel.h"
@@ -159,6 +160,9 @@ void Exchange::respond(const http::ResponseHead& head, const http::Framing& fram
   services_.front.edit_response(head, plan_, services_.response_out);
   status_ = head.status;
   phase_ = Phase::kResponding;
+  if (head_.minor_version == 0) {  // no chunks, so no trailers to announce
+    std::erase_if(services_.response_out.fields, [](const http::OutField& f) { return iequals(f.name, "Trailer"); });
+  }
   if (!head.has(http::FieldId::kDate)) {
     services_.response_out.fields.push_back({"Date", services_.host.http_date()});
   }
@@ -233,6 +237,8 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
     record.duration = rest->services.loop.now() - rest->started;
     record.bytes_in = end.bytes_from_client;
     record.bytes_out = end.bytes_from_sandbox;
+    if (end.limit) rest->services.metrics.hit(*end.limit);
+    if (end.grace_ran_out) rest->services.metrics.hit(observe::Limit::kWebSocketCloseGrace);
     rest->services.host.record(record);
     rest->services.host.tunnel_over();
   };

@@ -1,5 +1,6 @@
 // From a target to a connection with the request on it: admission, names, dialling, retries and replay.
 #include <algorithm>
+#include <cerrno>
 
 #include "base/strings.h"
 #include "http/forwarding.h"
@@ -66,6 +67,7 @@ void Exchange::resolve() {
       phase_deadline_ = deadline_after(services_.loop.now(), plan_.timeout);
       return set_timer();
     }
+    if (phase_ != Phase::kResolving) services_.metrics.dns(observe::DnsResult::kCached);
     if (answer.state == DnsCache::State::kFailed || answer.answer->addresses.empty()) {
       return fail({Side::kUpstream, Code::kDnsFailed, Retry::kNever});
     }
@@ -101,12 +103,16 @@ void Exchange::dial() {
   services_.metrics.upstream_dials.add();
   int error = 0;
   std::unique_ptr<io::Socket> socket = services_.loop.network().connect(endpoint_, error);
+  if (!socket && (error == EMFILE || error == ENFILE)) {  // idle connections are what can be spared first
+    services_.pool.shed();
+    socket = services_.loop.network().connect(endpoint_, error);
+  }
   if (!socket) return dial_failed({Side::kUpstream, Code::kConnectFailed, Retry::kAlways});
   up_ = std::make_unique<wire::H1ClientConnection>(services_.wire, std::move(socket));
   services_.metrics.upstream_connections_open.add();
   phase_ = Phase::kConnecting;
-  phase_deadline_ =
-      deadline_after(services_.loop.now(), std::min(services_.options.connect_timeout, plan_.timeout));
+  phase_deadline_ = std::min(deadline_after(services_.loop.now(), services_.options.connect_timeout),
+                             deadline_after(started_, plan_.timeout));
   send_request();
 }
 

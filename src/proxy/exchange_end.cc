@@ -128,6 +128,13 @@ observe::AccessRecord Exchange::make_record(std::string& client_ip, std::string&
   record.bytes_out = response_.payload_bytes();
   record.failure = failure_;
   record.retries = retries_;
+  const bool denied = failure_.code == Code::kUnauthenticated || failure_.code == Code::kBadToken ||
+                      failure_.code == Code::kForbidden;
+  if (denied) {
+    record.authorization = observe::Authorization::kDenied;
+  } else if (record.routed) {
+    record.authorization = observe::Authorization::kAllowed;
+  }
   record.own_endpoint = plan_.verdict == front::Verdict::kAnswer;
   if (!services_.host.logging()) return record;
   client_ip = services_.front.client_ip(inquiry());

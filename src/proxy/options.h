@@ -19,7 +19,7 @@ struct RetryOptions {
 
 struct PoolOptions {
   size_t idle_per_target_max = 20;   ///< whole process, split among workers; 0: no reuse and a fresh name look-up each time
-  size_t idle_total_max = 0;         ///< whole process; 0: an eighth of the descriptor limit
+  size_t idle_total_max = 0;         ///< whole process; 0: six tenths of the descriptor limit
   Millis idle_timeout{5'000};
 };
 

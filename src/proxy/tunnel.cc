@@ -68,13 +68,16 @@ void Tunnel::set_timer() {
 }
 
 void Tunnel::on_deadline(MonoTime now) {
-  if (cut_at_ <= now) return cut();
+  if (cut_at_ <= now) {
+    grace_ran_out_ = true;
+    return cut();
+  }
   if (close_code_ == 0) {
     if (options_.max_lifetime > Millis(0) && deadline_after(started_, options_.max_lifetime) <= now) {
-      return begin_close(1001, "max lifetime exceeded");
+      return begin_close(1001, "max lifetime exceeded", observe::Limit::kWebSocketMaxLifetime);
     }
     if (options_.idle_timeout > Millis(0) && deadline_after(last_activity_, options_.idle_timeout) <= now) {
-      return begin_close(1001, "idle timeout exceeded");
+      return begin_close(1001, "idle timeout exceeded", observe::Limit::kWebSocketIdleTimeout);
     }
   }
   set_timer();
@@ -91,6 +94,8 @@ void Tunnel::advance() {
   const bool up_over = up_.eof && down_.fin_sent;
   if ((down_over && up_over) || (down_.dead && up_.dead)) return end();
   if (down_.dead && close_code_ == 0) return cut();
+  // We said goodbye to both and both have answered: nothing is left to wait for.
+  if (close_code_ != 0 && down_.answered_close() && up_.answered_close()) return end();
   // Both said goodbye: whoever should close the socket now gets the grace to do it.
   if (cut_at_ == kFarFuture && kind_.websocket && down_.watcher.close_seen() && up_.watcher.close_seen()) {
     cut_at_ = deadline_after(loop_.now(), options_.close_grace);
@@ -208,7 +213,9 @@ bool Tunnel::forward(End& from, End& to, std::string_view bytes) {
       return true;  // the watcher lets nothing more through; reading on sees the FIN
     case http::ws::Verdict::kProtocolError:
     case http::ws::Verdict::kTooBig:
-      begin_close(from.watcher.close_code(), from.watcher.reason());
+      begin_close(from.watcher.close_code(), from.watcher.reason(),
+                  step.verdict == http::ws::Verdict::kTooBig ? std::optional(observe::Limit::kWebSocketMessageBytes)
+                                                             : std::nullopt);
       return false;
   }
   return false;
@@ -268,8 +275,9 @@ void Tunnel::upstream_lost() {
   set_timer();
 }
 
-void Tunnel::begin_close(uint16_t code, std::string_view reason) {
+void Tunnel::begin_close(uint16_t code, std::string_view reason, std::optional<observe::Limit> limit) {
   if (ended_ || close_code_ != 0) return;
+  limit_ = limit;
   close_code_ = code;
   close_reason_ = reason;
   cut_at_ = std::min(cut_at_, deadline_after(loop_.now(), options_.close_grace));
@@ -295,8 +303,13 @@ void Tunnel::place_close(End& from, End& to) {
 void Tunnel::read_away(End& end) {
   end.unread.clear();
   for (int i = 0; i < 16 && end.readable && !end.eof; ++i) {
-    const io::IoResult r = end.socket->recv(loop_.scratch().acquire(*this), io::Scratch::kSize);
-    if (r.status == io::IoResult::kOk) continue;
+    char* memory = loop_.scratch().acquire(*this);
+    const io::IoResult r = end.socket->recv(memory, io::Scratch::kSize);
+    if (r.status == io::IoResult::kOk) {
+      // Only to see whether a close frame is among it.
+      if (kind_.websocket && end.watcher.verdict() == http::ws::Verdict::kOk) end.watcher.feed({memory, r.bytes});
+      continue;
+    }
     end.readable = false;
     end.eof = r.status != io::IoResult::kBlocked;
     end.dead = end.dead || r.status == io::IoResult::kFailed;
@@ -319,7 +332,7 @@ void Tunnel::end() {
     loop_.retire(std::move(e->socket));
   }
   if (released_) std::exchange(released_, {})();
-  done_({down_.received, up_.received, close_code_});
+  done_({down_.received, up_.received, close_code_, limit_, grace_ran_out_});
   loop_.retire(std::unique_ptr<io::Retirable>(this));
 }
 

@@ -7,11 +7,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/intrusive_list.h"
 #include "http/ws/watcher.h"
 #include "io/loop.h"
+#include "observe/limits.h"
 #include "proxy/options.h"
 #include "wire/h1_connection.h"
 
@@ -24,6 +26,8 @@ struct TunnelEnd {
   uint64_t bytes_from_client = 0;
   uint64_t bytes_from_sandbox = 0;
   uint16_t own_close_code = 0;  ///< 0: the two ends closed it themselves
+  std::optional<observe::Limit> limit{};  ///< the limit that made us close it
+  bool grace_ran_out = false;             ///< an end did not close in time and was cut
 };
 
 class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, private io::DeadlineOwner,
@@ -53,6 +57,9 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
     void mark_ready(uint8_t ready) override;
     void on_ready(uint8_t) override { tunnel.advance(); }
 
+    /// Our close frame has left towards this end and its own has come back, or it is gone.
+    bool answered_close() const { return dead || (close_sent && unsent.empty() && (watcher.close_seen() || eof)); }
+
     Tunnel& tunnel;
     std::unique_ptr<io::Socket> socket;
     io::Buffer unread;  ///< received before the tunnel began
@@ -80,7 +87,7 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
   void send(End& to, std::string_view first, std::string_view second);
   void flush(End& to);
   void finish_sending(End& to);
-  void begin_close(uint16_t code, std::string_view reason);
+  void begin_close(uint16_t code, std::string_view reason, std::optional<observe::Limit> limit = std::nullopt);
   void place_close(End& from, End& to);
   void read_away(End& end);
   void upstream_lost();
@@ -100,6 +107,8 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
   std::function<void()> released_;
   std::string_view close_reason_{};
   uint16_t close_code_ = 0;  ///< not 0: we are closing
+  std::optional<observe::Limit> limit_;  ///< that made us close
+  bool grace_ran_out_ = false;
   bool ended_ = false;
 };
 

@@ -1,6 +1,9 @@
 #include "proxy/upstream_pool.h"
 
 namespace sandgate::proxy {
+namespace {
+constexpr int kShedAtOnce = 64;
+}  // namespace
 
 UpstreamPool::~UpstreamPool() { clear(); }
 
@@ -29,8 +32,14 @@ void UpstreamPool::give_back(std::unique_ptr<wire::H1ClientConnection> connectio
     found = targets_.emplace(Key{endpoint, std::string(uid)}, std::make_unique<Target>()).first;
   }
   Target& target = *found->second;
-  if (target.count >= limits_.idle_per_target_max) drop(target.idle.front());
-  if (idle_ >= limits_.idle_total_max) drop(by_age_.front());
+  if (target.count >= limits_.idle_per_target_max) {
+    ++counters_.over_target_limit;
+    drop(target.idle.front());
+  }
+  if (idle_ >= limits_.idle_total_max) {
+    ++counters_.over_total_limit;
+    drop(by_age_.front());
+  }
   wire::H1ClientConnection* kept = connection.release();  // owned by the pool's lists until take_out()
   kept->become_idle();
   kept->set_events(this);
@@ -65,10 +74,17 @@ void UpstreamPool::on_stream_event(http::Stream& stream) {
 }
 
 void UpstreamPool::on_deadline(MonoTime now) {
-  while (!by_age_.empty() && by_age_.front().idle_since + limits_.idle_timeout <= now) drop(by_age_.front());
+  while (!by_age_.empty() && by_age_.front().idle_since + limits_.idle_timeout <= now) {
+    ++counters_.expired;
+    drop(by_age_.front());
+  }
   // Targets nobody has used for a while go too: their number is bounded by what was idle in the last period.
   std::erase_if(targets_, [](const auto& entry) { return entry.second->count == 0; });
   if (!by_age_.empty()) timer_.set(loop_.timers(), by_age_.front().idle_since + limits_.idle_timeout);
+}
+
+void UpstreamPool::shed() {
+  for (int i = 0; i < kShedAtOnce && !by_age_.empty(); ++i) drop(by_age_.front());
 }
 
 void UpstreamPool::clear() {

@@ -15,6 +15,13 @@
 
 namespace sandgate::proxy {
 
+/// Which limit closed how many. One thread.
+struct PoolCounters {
+  uint64_t over_target_limit = 0;
+  uint64_t over_total_limit = 0;
+  uint64_t expired = 0;
+};
+
 /// Limits of one worker's share.
 struct PoolLimits {
   size_t idle_per_target_max = 20;
@@ -33,7 +40,11 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
   void give_back(std::unique_ptr<wire::H1ClientConnection> connection, const Endpoint& endpoint, std::string_view uid);
   /// Closes everything idle.
   void clear();
+  /// Closes the connections idle longest, a batch of them: descriptors have run out.
+  void shed();
+
   size_t idle() const { return idle_; }
+  const PoolCounters& counters() const { return counters_; }
 
  private:
   struct Key {
@@ -76,6 +87,7 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
   IntrusiveList<wire::H1ClientConnection, wire::IdleListTag> by_age_;  ///< front: idle longest
   io::DeadlineTimer timer_;
   size_t idle_ = 0;
+  PoolCounters counters_;
 };
 
 }  // namespace sandgate::proxy

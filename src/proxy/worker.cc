@@ -71,12 +71,17 @@ void Worker::on_turn() {
 }
 
 void Worker::on_turn_end() {
-  report_wire_counters();
+  parts_.metrics.loop_turn(parts_.clock.precise() - loop_.now());
+  if (server_.accept_errors() != accept_errors_seen_) {  // most likely out of descriptors
+    accept_errors_seen_ = server_.accept_errors();
+    pool_.shed();
+  }
+  report_counters();
   parts_.metrics.upstream_idle.set(static_cast<int64_t>(pool_.idle()));
 }
 
-/// wire/ counts for itself, as it does not know observe/: pass on what is new.
-void Worker::report_wire_counters() {
+/// wire/ and the pool count for themselves: pass on what is new.
+void Worker::report_counters() {
   using observe::Limit;
   const auto pass_on = [this](uint64_t now, uint64_t& before, Limit limit) {
     for (; before < now; ++before) parts_.metrics.hit(limit);
@@ -88,6 +93,13 @@ void Worker::report_wire_counters() {
   pass_on(now.idle_timeouts, reported_.idle_timeouts, Limit::kClientIdleTimeout);
   pass_on(now.linger_timeouts, reported_.linger_timeouts, Limit::kLingerTimeout);
   pass_on(now.write_timeouts, reported_.write_timeouts, Limit::kWriteTimeout);
+  pass_on(now.too_many_fields, reported_.too_many_fields, Limit::kHeadFields);
+  pass_on(now.upstream_head_too_large, reported_.upstream_head_too_large, Limit::kUpstreamHeadBytes);
+  pass_on(now.upstream_too_many_fields, reported_.upstream_too_many_fields, Limit::kUpstreamHeadFields);
+  const PoolCounters& pool = pool_.counters();
+  pass_on(pool.over_target_limit, reported_pool_.over_target_limit, Limit::kIdlePerTarget);
+  pass_on(pool.over_total_limit, reported_pool_.over_total_limit, Limit::kIdleTotal);
+  pass_on(pool.expired, reported_pool_.expired, Limit::kUpstreamIdleTimeout);
   for (; reported_.malformed_requests < now.malformed_requests; ++reported_.malformed_requests) {
     parts_.metrics.parse_error(Side::kDownstream);
   }

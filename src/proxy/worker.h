@@ -103,7 +103,7 @@ class Worker final : private io::TurnObserver,
   void drain();
   void cut();
   void ask(const std::string& name);
-  void report_wire_counters();
+  void report_counters();
 
   WorkerParts parts_;
   Mailbox<Message> mailbox_;
@@ -113,6 +113,8 @@ class Worker final : private io::TurnObserver,
   io::Loop loop_;
   wire::Context wire_;
   wire::WireCounters reported_;
+  PoolCounters reported_pool_;
+  uint64_t accept_errors_seen_ = 0;
   UpstreamPool pool_;
   WaitList waiters_;
   DnsCache dns_;

@@ -48,8 +48,16 @@ sigset_t block_signals() {
 /// Defaults that follow the machine are filled in once, here.
 proxy::ProxyOptions resolved(proxy::ProxyOptions options, size_t descriptors) {
   if (options.limits.connections_max == 0) options.limits.connections_max = descriptors * 95 / 100;
-  if (options.pool.idle_total_max == 0) options.pool.idle_total_max = std::max<size_t>(descriptors / 8, 64);
+  if (options.pool.idle_total_max == 0) options.pool.idle_total_max = std::max<size_t>(descriptors * 6 / 10, 64);
   return options;
+}
+
+observe::BuildInfo build_info() {
+  observe::BuildInfo info = observe::compiler_build_info();
+  info.git_version = SANDGATE_VERSION;
+  info.git_commit = SANDGATE_COMMIT;
+  info.build_date = SANDGATE_BUILD_DATE;
+  return info;
 }
 
 struct WorkerThread {
@@ -70,9 +78,12 @@ class RouterWorld {
         log_writer_(STDOUT_FILENO),
         logger_(log_writer_.add_ring(), observe::parse_level(options.log_level).value_or(observe::LogLevel::kInfo)),
         metrics_(options.router.allowed_namespaces),
-        admin_({[this] { return observe::render_metrics(metrics_, observe::compiler_build_info()); },
+        admin_({[this] { return observe::render_metrics(metrics_, build_info()); },
                 observe::kMetricsContentType}),
-        front_(options.router, options.allow_loopback_pod_ip, options.proxy.websocket.per_client_max) {}
+        front_(options.router, options.allow_loopback_pod_ip, options.proxy.websocket.per_client_max) {
+    metrics_.add_external({"sandgate_log_lines_dropped_total", "Log lines dropped because nobody took them in time.",
+                           true, [this] { return static_cast<double>(log_writer_.dropped()); }});
+  }
 
   int run(const sigset_t& signals) {
     if (const auto built = build(); !built) {
@@ -109,6 +120,8 @@ class RouterWorld {
   std::unique_ptr<control::StaticProvider> provider_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   Endpoint bound_;
+  std::string health_bound_ = "off";
+  std::string metrics_bound_ = "off";
 };
 
 Result<void> RouterWorld::build() {
@@ -132,6 +145,7 @@ Result<void> RouterWorld::build() {
     if (!fds) return tl::unexpected<Error>(fds.error());
     admin_fds[i] = fds->front();
     guard.own_listeners.push_back(*io::local_endpoint(fds->front()));
+    (i == 0 ? health_bound_ : metrics_bound_) = guard.own_listeners.back().to_string();
   }
   if (const auto listening = admin_.listen(admin_fds[0], admin_fds[1]); !listening) return listening;
   guard_ = std::make_unique<policy::SsrfGuard>(std::move(guard));
@@ -185,6 +199,8 @@ void RouterWorld::start() {
   for (const std::string& notice : config::start_notices(options_)) logger_.warn(notice);
   logger_.info("serving", {{"version", SANDGATE_VERSION},
                            {"http", bound_.to_string()},
+                           {"health", health_bound_},
+                           {"metrics", metrics_bound_},
                            {"workers", uint64_t{options_.workers}},
                            {"descriptors", uint64_t{descriptors_}}});
 }

@@ -12,6 +12,9 @@ struct WireCounters {
   uint64_t malformed_requests = 0;
   uint64_t malformed_responses = 0;
   uint64_t head_too_large = 0;
+  uint64_t too_many_fields = 0;
+  uint64_t upstream_head_too_large = 0;
+  uint64_t upstream_too_many_fields = 0;
   uint64_t target_too_long = 0;
   uint64_t head_timeouts = 0;
   uint64_t idle_timeouts = 0;

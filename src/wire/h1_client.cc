@@ -42,7 +42,8 @@ void H1ClientConnection::become_idle() {
 }
 
 bool H1ClientConnection::reusable() {
-  if (!head_read_ || !decoder_.complete() || !request_ended_ || !keep_alive_ || !out_.empty() || sending_failed()) {
+  if (!head_read_ || !decoder_.complete() || !request_ended_ || !keep_alive_ || !out_.empty() || sending_failed() ||
+      receive_failed_) {
     return false;
   }
   if ((!unread().empty() && !SG_PLANTED(4)) || hangup_) return false;
@@ -94,10 +95,13 @@ http::HeadReadStatus H1ClientConnection::read_head(const http::ResponseHead*& he
         return http::HeadReadStatus::kHead;
       }
       if (result.status != http::h1::HeadStatus::kNeedMore) {
+        if (result.status == http::h1::HeadStatus::kTooLarge) ++context_.counters.upstream_head_too_large;
+        if (result.status == http::h1::HeadStatus::kTooManyFields) ++context_.counters.upstream_too_many_fields;
         bad_response();
         return http::HeadReadStatus::kFailed;
       }
     } else if (bytes.size() >= context_.upstream_head.head_bytes_max) {
+      ++context_.counters.upstream_head_too_large;
       bad_response();
       return http::HeadReadStatus::kFailed;
     }

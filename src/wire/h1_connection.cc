@@ -110,6 +110,7 @@ void H1Connection::account_recv(size_t n, size_t asked) {
 }
 
 http::ReadResult H1Connection::read_body() {
+  if (receive_failed_) return {http::ReadStatus::kAborted};
   for (;;) {
     const http::h1::BodyPiece piece_read = decoder_.next(unread());
     consume(piece_read.consumed);
@@ -119,7 +120,7 @@ http::ReadResult H1Connection::read_body() {
       case http::h1::BodyStep::kEnd:
         return {http::ReadStatus::kEnd};
       case http::h1::BodyStep::kMalformed:
-        fail(malformed_failure());
+        fail_receiving(malformed_failure());
         return {http::ReadStatus::kAborted};
       case http::h1::BodyStep::kNeedMore:
         break;
@@ -295,6 +296,11 @@ void H1Connection::reset_message() {
 void H1Connection::fail(Failure failure) {
   broken_ = true;
   out_.clear();
+  if (failure_.code == Code::kNone) failure_ = failure;
+}
+
+void H1Connection::fail_receiving(Failure failure) {
+  receive_failed_ = true;
   if (failure_.code == Code::kNone) failure_ = failure;
 }
 

@@ -65,6 +65,8 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   void fail_sending(Failure failure);
   /// Bytes are queued that the socket would not take. What is merely gathered for the next flush does not count.
   bool waiting_to_send() const { return !out_.empty() && (write_blocked_ || connecting_); }
+  /// What comes makes no sense any more; we may still answer.
+  void fail_receiving(Failure failure);
   bool sending_failed() const { return broken_ || send_failed_; }
   RawEnd detach_raw();
 
@@ -96,6 +98,7 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   bool reset_seen_ = false;      ///< the poller reported an error on the socket
   bool broken_ = false;
   bool send_failed_ = false;
+  bool receive_failed_ = false;
   bool last_fill_full_ = false;
 
  private:

@@ -75,6 +75,9 @@ void H1ServerConnection::look_for_request() {
           case http::h1::HeadStatus::kTooLarge:
             ++context_.counters.head_too_large;
             return refuse(Code::kHeadTooLarge);
+          case http::h1::HeadStatus::kTooManyFields:
+            ++context_.counters.too_many_fields;
+            return refuse(Code::kHeadTooLarge);
           case http::h1::HeadStatus::kTargetTooLong:
             ++context_.counters.target_too_long;
             return refuse(Code::kTargetTooLong);
@@ -170,34 +173,39 @@ void H1ServerConnection::finish() {
   events_ = nullptr;
   flush_out();
   if (sending_failed()) return close_now();
-  if (decoder_.complete() && out_.empty()) {
+  close_after_ = close_after_ || receive_failed_;
+  if (rest_is_over() && out_.empty()) {
     if (!close_after_) return go_idle();
-    return unread().empty() && !readable_ ? close_now() : linger();
+    return unread().empty() && !readable_ && decoder_.complete() ? close_now() : linger();
   }
   // Either bytes of ours still wait for the client, or the rest of its request does for us.
   state_ = State::kDraining;
   read_away_bytes_ = 0;
   set_deadline(out_.empty() ? context_.options.linger_timeout : context_.options.write_timeout);
-  if (body_withheld_ && !decoder_.complete() && out_.empty()) return linger();
   read_away();
+}
+
+/// Nothing more of the request shall or can be read.
+bool H1ServerConnection::rest_is_over() const {
+  return decoder_.complete() || receive_failed_ || body_withheld_ || read_away_bytes_ > kReadAwayMax;
 }
 
 /// kDraining: reads the unwanted rest of a request; kLingering: anything at all, until the client closes.
 void H1ServerConnection::read_away() {
   if (broken_ || (send_failed_ && state_ == State::kDraining)) return close_now();
   if (state_ == State::kDraining) {
-    while (!decoder_.complete()) {
+    const bool was_sending = timer_.deadline() > deadline_after(context_.loop.now(), context_.options.linger_timeout);
+    while (!rest_is_over()) {
       const http::ReadResult r = read_body();
-      if (r.status == http::ReadStatus::kBlocked) return;
-      if (r.status == http::ReadStatus::kAborted) return close_now();
-      read_away_bytes_ += static_cast<uint32_t>(r.data.size());
-      if (read_away_bytes_ > kReadAwayMax) {
-        close_after_ = true;
-        break;
+      if (r.status == http::ReadStatus::kBlocked) {
+        if (out_.empty() && was_sending) set_deadline(context_.options.linger_timeout);
+        return;
       }
+      if (r.status == http::ReadStatus::kAborted && !receive_failed_) return close_now();
+      read_away_bytes_ += static_cast<uint32_t>(r.data.size());
     }
     if (!out_.empty()) return;
-    return close_after_ ? linger() : go_idle();
+    return close_after_ || !decoder_.complete() ? linger() : go_idle();
   }
   for (int i = 0; i < 16; ++i) {
     consume(unread().size());
@@ -226,6 +234,7 @@ void H1ServerConnection::linger() {
 
 void H1ServerConnection::go_idle() {
   reset_message();
+  read_away_bytes_ = 0;
   state_ = State::kIdle;
   if (close_after_) return close_now();
   set_deadline(context_.options.idle_timeout);
@@ -270,7 +279,7 @@ void H1ServerConnection::close_now() {
 void H1ServerConnection::on_deadline(MonoTime) {
   switch (state_) {
     case State::kIdle:
-      ++context_.counters.idle_timeouts;
+      ++(served_ ? context_.counters.idle_timeouts : context_.counters.head_timeouts);
       return close_now();
     case State::kHead:
       ++context_.counters.head_timeouts;

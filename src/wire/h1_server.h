@@ -98,6 +98,7 @@ class H1ServerConnection final : public H1Connection,
   void look_for_request();
   void begin_request(size_t head_size);
   void refuse(Code code);
+  bool rest_is_over() const;
   void read_away();
   void linger();
   void close_now();

@@ -18,6 +18,7 @@ Rendered rendered(const Failure& failure, bool strict) {
   switch (failure.code) {
     case Code::kBadRequest: return {400, "Invalid HTTP request received.", false, true};
     case Code::kBadRoute: return {400, failure.detail};
+    case Code::kBadHandshake: return {400, "Invalid WebSocket handshake."};
     case Code::kUnauthenticated: return {401, "Missing or invalid Authorization header."};
     case Code::kBadToken: return {401, "Invalid token."};
     case Code::kForbidden: return {403, "forbidden"};
@@ -28,7 +29,7 @@ Rendered rendered(const Failure& failure, bool strict) {
     case Code::kSlowClient: return {408, "The request body came too slowly.", false, true};
     case Code::kBodyTooLarge: return {413, "Request body too large.", false, true};
     case Code::kTargetTooLong: return {414, "Request target too long.", false, true};
-    case Code::kExpectationFailed: return {417, "Expectation Failed", false, true};
+    case Code::kExpectationFailed: return {417, "Expectation Failed"};
     case Code::kUpgradeRequired: return {426, "Unsupported WebSocket version."};
     case Code::kTooManyRequests: return {429, "Too many concurrent connections.", false, false, true};
     case Code::kTooManyWebSockets: return {429, "Too many concurrent WebSocket connections (limit: "};

@@ -28,6 +28,11 @@ bool is_uid(std::string_view s) {
 }
 
 RouteError read_pod_ip(std::string_view text, bool allow_loopback, Route& route) {
+  // A zone makes a literal that names an interface of ours: understood, and refused.
+  const size_t zone = text.find('%');
+  if (zone != std::string_view::npos && zone + 1 < text.size() && IpAddress::parse(text.substr(0, zone))) {
+    return kForbiddenIp;
+  }
   const auto address = IpAddress::parse(text);
   if (!address) return kBadIp;
   if (!policy::is_dialable(policy::classify(*address), allow_loopback)) return kForbiddenIp;

@@ -189,7 +189,7 @@ bool RouterFrontEnd::check_websocket(const Inquiry& inquiry, Plan& plan) const {
       return fail_plan(plan, Code::kUpgradeRequired);
     case http::ws::HandshakeVerdict::kBadMethod:
     case http::ws::HandshakeVerdict::kBadKey:
-      return fail_plan(plan, Code::kBadRequest);
+      return fail_plan(plan, Code::kBadHandshake);
   }
   if (head.minor_version == 0 || !head.has_token(FieldId::kConnection, "upgrade") ||
       inquiry.framing.kind != http::BodyKind::kNone) {
@@ -265,7 +265,9 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   out.target = plan.path;
   out.authority = plan.target.authority;
   http::FieldSet drop = kNotForSandboxes;
+  const bool trusted = peer_is_trusted(inquiry.peer);
   if (plan.strip_authorization) drop = drop.with(FieldId::kAuthorization);
+  if (!trusted) drop = drop.with(FieldId::kXRealIp).with(FieldId::kXForwardedOther);
   if (!plan.websocket && plan.upgrade.empty()) {
     http::forward_fields(head, drop | kForwardingFields, out.fields);
   } else {
@@ -273,7 +275,6 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
     out.upgrade = plan.websocket ? std::string_view("websocket") : plan.upgrade;
   }
   // Who the client is and what it asked for: believed from trusted peers, else made by us (contract 1.5).
-  const bool trusted = peer_is_trusted(inquiry.peer);
   plan.forwarded_for.clear();
   if (trusted) {
     for (const http::Field& f : head.fields()) {
@@ -288,7 +289,8 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   out.fields.push_back({"X-Forwarded-For", plan.forwarded_for});
   const auto host = trusted ? head.first(FieldId::kXForwardedHost) : std::nullopt;
   const auto proto = trusted ? head.first(FieldId::kXForwardedProto) : std::nullopt;
-  out.fields.push_back({"X-Forwarded-Host", host.value_or(plan.forwarded_host)});
+  const std::string_view asked_host = host.value_or(plan.forwarded_host);
+  if (!asked_host.empty()) out.fields.push_back({"X-Forwarded-Host", asked_host});
   out.fields.push_back({"X-Forwarded-Proto", proto.value_or("http")});
 }
 

@@ -123,7 +123,7 @@ class Reader {
         if (const HeadResult r = line_end(); r.status != HeadStatus::kComplete) return r;
         return {HeadStatus::kComplete, static_cast<size_t>(at_ - begin_)};
       }
-      if (head.fields().size() == bounds_.fields_max) return {HeadStatus::kTooLarge};
+      if (head.fields().size() == bounds_.fields_max) return {HeadStatus::kTooManyFields};
       if (const HeadResult r = field(head); r.status != HeadStatus::kComplete) return r;
     }
   }

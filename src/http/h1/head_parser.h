@@ -19,7 +19,8 @@ enum class HeadStatus : uint8_t {
   kNeedMore,   ///< so far so good, the blank line has not come
   kComplete,   ///< `size` bytes are the head
   kMalformed,
-  kTooLarge,   ///< bytes or number of fields
+  kTooLarge,
+  kTooManyFields,
   kTargetTooLong,
 };
 

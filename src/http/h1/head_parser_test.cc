@@ -249,12 +249,12 @@ TEST(HeadLimitsTest, FieldCountExactly) {
   bounds.fields_max = 5;
   for (size_t fields = 0; fields <= 6; ++fields) {
     const HeadOutcome outcome = parse_whole<RequestHead>(request_with(fields), bounds);
-    EXPECT_EQ(outcome.status, fields <= 5 ? HeadStatus::kComplete : HeadStatus::kTooLarge) << fields;
+    EXPECT_EQ(outcome.status, fields <= 5 ? HeadStatus::kComplete : HeadStatus::kTooManyFields) << fields;
     expect_cut_independent<RequestHead>(request_with(fields), outcome, bounds);
   }
   EXPECT_EQ(parse_whole<RequestHead>(request_with(255)).status, HeadStatus::kComplete);
   EXPECT_EQ(parse_whole<RequestHead>(request_with(256)).status, HeadStatus::kComplete);
-  EXPECT_EQ(parse_whole<RequestHead>(request_with(257)).status, HeadStatus::kTooLarge);
+  EXPECT_EQ(parse_whole<RequestHead>(request_with(257)).status, HeadStatus::kTooManyFields);
 }
 
 TEST(HeadLimitsTest, TargetBytesExactly) {
