@@ -122,7 +122,10 @@ class Router:
         """The port on which the process listens at `host`, from the kernel."""
         inodes = set()
         for entry in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
-            found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(entry))
+            try:
+                found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(entry))
+            except FileNotFoundError:  # closed meanwhile
+                continue
             if found:
                 inodes.add(found.group(1))
         wanted = "".join(f"{int(part):02X}" for part in reversed(host.split(".")))
