@@ -175,7 +175,7 @@ void H1ServerConnection::finish() {
   if (sending_failed()) return close_now();
   close_after_ = close_after_ || receive_failed_;
   if (rest_is_over() && out_.empty()) {
-    if (!close_after_) return go_idle();
+    if (!close_after_ && decoder_.complete()) return go_idle();
     return unread().empty() && !readable_ && decoder_.complete() ? close_now() : linger();
   }
   // Either bytes of ours still wait for the client, or the rest of its request does for us.
