@@ -54,7 +54,7 @@ void SimClient::start() {
 void SimClient::set_gateway_draining() {
   draining_ = true;
   for (ExchangeRecord* record : in_flight_) {  // what runs is finished, what has not begun need not be
-    if (record->heads == 0) ledger_.excuse(*record, "the gateway is shutting down");
+    if (record->heads == 0 || record->plan.websocket) ledger_.excuse(*record, "the gateway is shutting down");
   }
 }
 
@@ -71,12 +71,13 @@ void SimClient::open() {
   reader_ = std::make_unique<HttpReader>(HttpReader::Kind::kResponses);
   ws_.reset();
   connection_ = plan_.exchanges.front().id * 1000 + ends_.size();
+  if (ledger_.tracing()) link.set_name("client connection " + std::to_string(connection_));
   last_act_ = timeline_.now();
   interim_ = last_on_connection_ = close_done_ = doubtful_ = faulty_ = close_sent_ = false;
   const FaultPlan& fault = link.plan().fault;
   link.on_fault([this, &link, kind = fault.kind, stall = fault.stall] {
     if (kind == FaultPlan::Kind::kStall && stall <= kBearable) return;
-    if (&link != &end_->link()) return;
+    if (end_ == nullptr || &link != &end_->link()) return;
     faulty_ = true;
     say("network fault " + std::to_string(static_cast<int>(kind)));
     for (ExchangeRecord* record : in_flight_) ledger_.excuse(*record, "network fault at the client");
@@ -124,6 +125,7 @@ void SimClient::begin(ExchangeRecord& record) {
       std::to_string(plan.sandbox));
   if (faulty_) ledger_.excuse(record, "network fault at the client");
   if (draining_) ledger_.excuse(record, "the gateway is shutting down");
+  if (plan.says_close) last_on_connection_ = true;
   if (plan.client == ClientManner::kBadRequest) {
     ledger_.excuse(record, "bad request");
     script_->send(bad_request(plan.bad_request, plan.id, plan.sandbox));
@@ -252,6 +254,7 @@ void SimClient::leave(bool abrupt) {
 void SimClient::on_data(PeerEnd& end, std::string_view bytes) {
   if (&end != end_) return;
   last_act_ = timeline_.now();
+  if (ledger_.tracing()) say("gets " + std::to_string(bytes.size()) + " bytes");
   if (ws_) return on_tunnel_data(bytes);
   const bool first = reader_->between_messages();
   reader_->feed(bytes);
@@ -375,7 +378,11 @@ void SimClient::complete(ExchangeRecord& record) {
   say("has the answer of " + std::to_string(record.plan.id));
   resolve(record, Outcome::kComplete);
   in_flight_.pop_front();
-  if (!record.request_sent) doubtful_ = true;  // the rest of the request goes out, but nobody has to read it
+  // An answer before the end of the request: the rest goes out, but nobody has to read it.
+  const bool all_sent = record.request_sent && !end_->sending() && end_->link().under_way(kPeer) == 0;
+  const SandboxManner manner = record.plan.manner;
+  const bool early = !record.from_sandbox || manner == SandboxManner::kEarly || manner == SandboxManner::kEarlyClose;
+  if (!record.request_sent || (early && !all_sent)) doubtful_ = true;
   if (script_->holding()) script_->stop();     // the 100 never came: the body is not sent
   close_done_ = close_done_ || last_on_connection_;
   if (last_on_connection_) return;
@@ -403,6 +410,8 @@ void SimClient::on_fin(PeerEnd& end) {
   if (&end != end_) return;
   say("gets FIN");
   if (ws_) {
+    say("had " + std::to_string(ws_->received()) + " of " + std::to_string(current()->ws_sent_by_sandbox.size()) +
+        (ws_->own_close() ? " and a close frame of the gateway" : ""));
     current()->ws_client_got_all = ws_->all_of(current()->ws_sent_by_sandbox);
     end.close_after_sending();
     return connection_over(false, "tunnel over");

@@ -53,6 +53,8 @@ class HttpReader {
   bool cut() const { return cut_; }
   /// No message has begun.
   bool between_messages() const { return state_ == State::kHead && in_.size() == at_; }
+  /// What has come and is not part of a whole head or piece yet.
+  std::string_view pending() const { return rest(); }
   /// What has not been read: after a 101 the tunnel's first bytes.
   std::string take_rest();
   /// Responses only, before next() reads a head: it answers a HEAD request, or not.

@@ -89,7 +89,7 @@ void Link::deliver(Side from) {
   if (frozen()) return;  // taken up again when a stall ends
   End& end = ends_[from];
   End& to = ends_[other(from)];
-  if (end.reset || to.reset) return;
+  if (end.reset || to.reset || end.lost) return;
   if (to.closed) {
     if (end.arrived > 0) send_reset(other(from));
     end.arrived = 0;
@@ -213,6 +213,7 @@ void Link::send_reset(Side from) {
   if (overtakes) {
     end.flight.clear();
     end.arrived = 0;
+    end.lost = true;
   }
   const MonoTime when = std::max(overtakes ? MonoTime{} : end.busy_until, timeline_.now() + travel_time(from));
   end.busy_until = std::max(end.busy_until, when);

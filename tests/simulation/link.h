@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 
 #include "base/random.h"
 #include "byte_queue.h"
@@ -68,6 +69,9 @@ class Link {
   void observe(Side side, LinkObserver* observer) { ends_[side].observer = observer; }
   /// Sees everything a side hands to its kernel, at once. For bookkeeping only.
   void tap(Side side, std::function<void(std::string_view)> tap) { ends_[side].tap = std::move(tap); }
+  /// For traces.
+  void set_name(std::string name) { name_ = std::move(name); }
+  const std::string& name() const { return name_; }
   /// Told when the planned fault strikes.
   void on_fault(std::function<void()> told) { fault_told_ = std::move(told); }
 
@@ -101,6 +105,7 @@ class Link {
   size_t unread(Side side) const { return ends_[side].received.size(); }
   std::string_view received(Side side) const { return ends_[side].received.view(); }
   size_t room(Side side) const;
+  size_t under_way(Side side) const { return ends_[side].flight.size(); }
   /// Bytes this side sent that have arrived.
   uint64_t delivered(Side side) const { return ends_[side].delivered; }
   /// When bytes last arrived at either end.
@@ -125,6 +130,7 @@ class Link {
     uint64_t delivered = 0;
     bool fin_sent = false;
     bool fin_travelled = false;
+    bool lost = false;         ///< bytes under way were dropped: nothing behind them arrives but the reset
     bool blocked = false;      ///< send() took less than it was given: room will be reported
     bool closed = false;
     bool abort_on_close = false;
@@ -144,6 +150,7 @@ class Link {
   Random& random_;
   const LinkPlan plan_;
   End ends_[2];
+  std::string name_;
   std::function<void()> fault_told_;
   MonoTime stalled_until_{};
   MonoTime last_arrival_;

@@ -22,6 +22,9 @@ SandboxSession::SandboxSession(Timeline& timeline, Ledger& ledger, Link& link, U
     if (fault.kind == FaultPlan::Kind::kStall && fault.stall <= kBearable) return;
     say("network fault " + std::to_string(static_cast<int>(fault.kind)));
     upstream_.fault_struck = true;
+    if (nameless_since_ != kFarFuture) {
+      ledger_.trouble(upstream_.sandbox, nameless_since_, timeline_.now(), "network fault before its id was sent");
+    }
   });
 }
 
@@ -42,10 +45,13 @@ uint64_t id_of(const Head& head) { return parse_decimal<uint64_t>(head.get("x-si
 void SandboxSession::on_tap(std::string_view bytes) {
   if (tap_tunnel_) return;
   if (tap_reader_.between_messages()) {
+    tapped_ = nullptr;
+    nameless_since_ = timeline_.now();
     // What arrived before a request was sent, the gateway could have seen.
-    if (leftover_ && link_.delivered(kPeer) > answers_end_) {
+    if (leftover_ && !tainted_ && link_.delivered(kPeer) > answers_end_) {
       ledger_.violation(0, "a connection with unasked bytes on it was used again");
     }
+    tainted_ = leftover_;
     if (guillotine_) {
       guillotine_ = false;
       timeline_.after(Nanos(0), [this] { close_idle("in the moment a request sets out"); });
@@ -55,17 +61,16 @@ void SandboxSession::on_tap(std::string_view bytes) {
   for (;;) {
     switch (tap_reader_.next()) {
       case HttpReader::Event::kNothing:
-        return;
-      case HttpReader::Event::kHead: {
-        ExchangeRecord* record = ledger_.find(id_of(tap_reader_.head()));
-        if (record == nullptr) return ledger_.violation(0, "a request nobody made is sent to a sandbox");
-        record->attempts.push_back(&upstream_);
-        if (leftover_) record->tainted = true;
-        if (record->plan.websocket) tap_tunnel_ = true;
-        say("the gateway sends " + std::to_string(record->plan.id));
+        return tap_partial_head();
+      case HttpReader::Event::kHead:
+        if (tapped_ == nullptr) {
+          ExchangeRecord* record = ledger_.find(id_of(tap_reader_.head()));
+          if (record == nullptr) return ledger_.violation(0, "a request nobody made is sent to a sandbox");
+          attribute(*record);
+        }
+        tap_tunnel_ = tapped_->plan.websocket && !tapped_->plan.refuses_upgrade;
         if (tap_tunnel_) return;
         break;
-      }
       case HttpReader::Event::kBody:
       case HttpReader::Event::kEnd:
         break;
@@ -73,6 +78,29 @@ void SandboxSession::on_tap(std::string_view bytes) {
         return ledger_.violation(0, "the gateway sends a sandbox what is no HTTP: " + tap_reader_.why());
     }
   }
+}
+
+/// A head may never be sent to its end: its exchange is known as soon as its id has gone out.
+void SandboxSession::tap_partial_head() {
+  if (tapped_ != nullptr) return;
+  constexpr std::string_view kName = "X-Sim-Id: ";
+  const std::string_view sent = tap_reader_.pending();
+  if (upstream_.sandbox_closed) {  // the rest of this head may never be sent: it will not be known whose it was
+    ledger_.trouble(upstream_.sandbox, timeline_.now(), timeline_.now() + kBearable, "stale connection");
+  }
+  const size_t at = sent.find(kName);
+  const size_t end = at == std::string_view::npos ? at : sent.find('\r', at);
+  if (end == std::string_view::npos) return;
+  const auto id = parse_decimal<uint64_t>(sent.substr(at + kName.size(), end - at - kName.size()));
+  if (ExchangeRecord* record = ledger_.find(id.value_or(0)); record != nullptr) attribute(*record);
+}
+
+void SandboxSession::attribute(ExchangeRecord& record) {
+  tapped_ = &record;
+  nameless_since_ = kFarFuture;
+  record.attempts.push_back(&upstream_);
+  if (tainted_) record.tainted = true;
+  say("the gateway sends " + std::to_string(record.plan.id));
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------
@@ -106,6 +134,7 @@ void SandboxSession::on_data(PeerEnd&, std::string_view bytes) {
 void SandboxSession::check_head(const ExchangeRecord& record) {
   const Head& head = reader_.head();
   const ExchangePlan& plan = record.plan;
+  if (plan.client == ClientManner::kBadRequest) return;  // it is bad behind its head only
   const auto wrong = [&](const std::string& what) { ledger_.violation(plan.id, "at the sandbox: " + what); };
   if (head.method != plan.method) wrong("method " + head.method);
   if (head.target != "/sim/" + std::to_string(plan.id) + "?of=%2F") wrong("target " + head.target);
@@ -124,7 +153,7 @@ void SandboxSession::on_request_head() {
     deaf_ = true;
     return ledger_.violation(0, "a request nobody made reached a sandbox");
   }
-  if (!idle_) ledger_.violation(record->plan.id, "sent before the answer before it was complete");
+  if (!idle_ && !tainted_) ledger_.violation(record->plan.id, "sent before the answer before it was complete");
   idle_ = false;
   record_ = record;
   request_read_ = answered_ = false;
@@ -289,6 +318,10 @@ void SandboxSession::answer() {
       break;
     case SandboxManner::kLeftover:
       script_.send(bytes);
+      if (plan.response_form == BodyForm::kUntilClose && plan.method != "HEAD") {  // nothing is behind such a body
+        script_.call([this] { finished(); });
+        break;
+      }
       script_.call([this] {
         answers_end_ = end_.bytes_queued();
         leftover_ = true;
@@ -320,18 +353,28 @@ void SandboxSession::cut_answer(std::string bytes) {
 }
 
 void SandboxSession::send_garbage() {
-  const std::string mark = "X-Sim-Id: " + std::to_string(record_->plan.id) + "\r\n";
-  switch (record_->plan.fault_kind % 8) {
-    case 0: script_.send("\x15\x03\x01 this is not HTTP\r\n\r\n"); break;
-    case 1: script_.send("HTTP/1.1 200 OK\r\n" + mark + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"); break;
-    case 2: script_.send("HTTP/1.1 200 OK\r\n" + mark + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"); break;
-    case 3: script_.send("HTTP/1.1 200 OK\n" + mark + "\n\nabc"); break;
-    case 4: script_.send("HTTP/1.1 2000 OK\r\n" + mark + "\r\n"); break;
+  const ExchangePlan& plan = record_->plan;
+  const std::string marked = "HTTP/1.1 200 OK\r\nX-Sim-Id: " + std::to_string(plan.id) + "\r\n";
+  const std::string five = pattern(response_stream(plan.id), 0, 5);
+  // Only what is wrong with the head is wrong with the answer to HEAD.
+  switch (plan.fault_kind % (plan.method == "HEAD" ? 7 : 8)) {
+    case 0:
+      return script_.send("\x15\x03\x01 this is not HTTP\r\n\r\n");
+    case 1:
+      return script_.send(marked + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    case 2:
+      return script_.send(marked + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n" + five);
+    case 3:
+      return script_.send("HTTP/1.1 200 OK\n\n" + five);
+    case 4:
+      return script_.send("HTTP/1.1 2000 OK\r\n\r\n");
     case 5:
       for (int i = 0; i < 40; ++i) script_.send("HTTP/1.1 102 Processing\r\n\r\n");
-      break;
-    case 6: script_.send("HTTP/1.1 200 OK\r\n" + mark + "X-Large: " + std::string(80'000, 'a') + "\r\n\r\n"); break;
-    default: script_.send("HTTP/1.1 200 OK\r\n" + mark + "Transfer-Encoding: chunked\r\n\r\n5\r\nabcdeXX0\r\n\r\n"); break;
+      return;
+    case 6:
+      return script_.send(marked + "X-Large: " + std::string(80'000, 'a') + "\r\n\r\n");
+    default:
+      return script_.send(marked + "Transfer-Encoding: chunked\r\n\r\n5\r\n" + five + "NO0\r\n\r\n");
   }
 }
 
@@ -367,6 +410,9 @@ void SandboxSession::finished() {
 void SandboxSession::close_idle(const char* how) {
   if (end_.closed()) return;
   say(std::string("closes its idle connection ") + how);
+  if (nameless_since_ != kFarFuture) {
+    ledger_.trouble(upstream_.sandbox, nameless_since_, timeline_.now() + kBearable, "stale connection");
+  }
   upstream_.sandbox_closed = true;
   deaf_ = true;
   end_.close_after_sending();
@@ -377,6 +423,7 @@ void SandboxSession::close_idle(const char* how) {
 void SandboxSession::accept_websocket() {
   const ExchangePlan& plan = record_->plan;
   ExchangeRecord& record = *record_;
+  record.ws_sent_by_sandbox.clear();  // a handshake may be repeated on another connection
   script_.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Sim-Id: " +
                std::to_string(plan.id) + "\r\n\r\n");

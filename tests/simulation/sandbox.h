@@ -22,6 +22,8 @@ class SandboxSession final : private PeerActor {
   void on_fin(PeerEnd& end) override;
   void on_broken(PeerEnd& end) override;
   void on_tap(std::string_view bytes);
+  void tap_partial_head();
+  void attribute(ExchangeRecord& record);
 
   void on_request_head();
   void on_request_body();
@@ -55,12 +57,15 @@ class SandboxSession final : private PeerActor {
   Script script_;
   std::unique_ptr<WsChecker> ws_;
   ExchangeRecord* record_ = nullptr;   ///< being read or answered
+  ExchangeRecord* tapped_ = nullptr;   ///< whose head the gateway is sending or has sent last
+  MonoTime nameless_since_ = kFarFuture;  ///< it sends a head and has not come to the exchange's id
   uint64_t answers_end_ = 0;           ///< bytes sent up to the end of the last good answer
   bool request_read_ = false;
   bool answered_ = false;
   bool idle_ = true;                   ///< nothing has been asked since the last answer
   bool guillotine_ = false;
   bool leftover_ = false;
+  bool tainted_ = false;               ///< used again before the unasked bytes arrived: nobody could know
   bool deaf_ = false;                  ///< reads and ignores whatever comes
   bool tap_tunnel_ = false;
   bool close_sent_ = false;

@@ -104,7 +104,9 @@ size_t SimNetwork::collect(std::span<Event> events) {
     const uint8_t now = socket->link_.ready(kGateway);
     const uint8_t report = plan_.lean ? socket->changed_ & (now | io::kBroken) : now;
     socket->changed_ = 0;
-    if (report != 0) events[count++] = {socket, report};
+    if (report == 0) continue;
+    events[count++] = {socket, report};
+    if (trace_) socket->say("ready " + std::to_string(report));
   }
   return count;
 }
@@ -125,6 +127,7 @@ SimSocket::~SimSocket() {
 
 void SimSocket::close() {
   if (link_.closed(kGateway)) return;
+  say("close");
   link_.close(kGateway);
   link_.observe(kGateway, nullptr);
   --network_.open_;
@@ -145,10 +148,36 @@ void SimSocket::on_change(uint8_t ready) {
 io::IoResult SimSocket::recv(char* to, size_t size) {
   const io::IoResult r = link_.recv(kGateway, to, size);
   if (r.bytes < size) read_to_end_ = true;
-  return r;
+  return traced("recv", size, r);
 }
 
-io::IoResult SimSocket::send(std::span<const iovec> pieces, bool) { return link_.send(kGateway, pieces); }
+io::IoResult SimSocket::send(std::span<const iovec> pieces, bool) {
+  size_t asked = 0;
+  for (const iovec& piece : pieces) asked += piece.iov_len;
+  return traced("send", asked, link_.send(kGateway, pieces));
+}
+
+void SimSocket::shutdown_write() {
+  say("shutdown");
+  link_.shutdown_write(kGateway);
+}
+
+void SimSocket::abort_on_close() {
+  say("abort on close");
+  link_.abort_on_close(kGateway);
+}
+
+void SimSocket::say(const std::string& text) const {
+  if (network_.trace_) network_.trace_("gateway, " + link_.name() + ": " + text);
+}
+
+io::IoResult SimSocket::traced(const char* what, size_t asked, const io::IoResult& r) const {
+  if (!network_.trace_) return r;
+  static constexpr const char* kStatus[] = {"ok", "blocked", "eof", "failed"};
+  say(std::string(what) + " " + std::to_string(r.bytes) + " of " + std::to_string(asked) + " " + kStatus[r.status] +
+      (r.error != 0 ? " " + std::to_string(r.error) : ""));
+  return r;
+}
 
 bool SimSocket::idle_and_open() {
   const bool idle = link_.idle_and_open(kGateway);

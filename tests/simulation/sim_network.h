@@ -57,6 +57,8 @@ class SimNetwork final : public io::Network {
   SimNetwork(Timeline& timeline, Random& random, const PollerPlan& plan)
       : timeline_(timeline), random_(random), plan_(plan) {}
 
+  /// Told, in words, what the gateway does with its sockets.
+  void set_trace(std::function<void(const std::string&)> trace) { trace_ = std::move(trace); }
   void set_dialler(Dialler dialler) { dialler_ = std::move(dialler); }
   std::unique_ptr<SimListener> listen(const Endpoint& local) { return std::make_unique<SimListener>(*this, local); }
 
@@ -81,6 +83,7 @@ class SimNetwork final : public io::Network {
   Random& random_;
   const PollerPlan plan_;
   Dialler dialler_;
+  std::function<void(const std::string&)> trace_;
   std::vector<SimSocket*> live_;
   std::vector<SimSocket*> changed_;
   std::vector<SimListener*> listeners_;
@@ -101,13 +104,15 @@ class SimSocket final : public io::Socket, private LinkObserver {
   bool can_splice() const override { return false; }
   io::IoResult splice_to(io::Pipe&, size_t) override;
   io::IoResult splice_from(io::Pipe&, size_t, bool) override;
-  void shutdown_write() override { link_.shutdown_write(kGateway); }
-  void abort_on_close() override { link_.abort_on_close(kGateway); }
+  void shutdown_write() override;
+  void abort_on_close() override;
   void close() override;
 
  private:
   friend class SimNetwork;
   void on_change(uint8_t ready) override;
+  io::IoResult traced(const char* what, size_t asked, const io::IoResult& r) const;
+  void say(const std::string& text) const;
 
   SimNetwork& network_;
   Link& link_;

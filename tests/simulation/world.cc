@@ -42,6 +42,9 @@ World::World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace)
     for (const ExchangePlan& exchange : client.exchanges) ledger_.add(exchange);
     clients_.push_back(std::make_unique<SimClient>(*this, timeline_, ledger_, plan_, client, random_.next()));
   }
+  if (ledger_.tracing()) {
+    network_.set_trace([this](const std::string& text) { ledger_.note(text); });
+  }
   network_.set_dialler([this](const Endpoint& to, int& error) { return dial_sandbox(to, error); });
   worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{
       network_, clock_, plan_.options, front_, guard_, limits_, *this, worker_metrics_, nullptr, 1,
@@ -111,6 +114,9 @@ Link* World::dial_sandbox(const Endpoint& to, int& error) {
   }
   UpstreamRecord& upstream = ledger_.new_upstream(index);
   upstream.link = &link;
+  if (ledger_.tracing()) {
+    link.set_name("sandbox " + std::to_string(index) + " connection " + std::to_string(upstream.number));
+  }
   timeline_.after(delay, [this, &link, &upstream, index, seed = random_.next()] {
     if (link.closed(kGateway)) return;
     sandboxes_[index]->accept(link, upstream, seed);
