@@ -192,7 +192,7 @@ bool Worker::admit(const Endpoint& peer) {
       parts_.metrics.connections_refused.add();
       return false;
     }
-    address_places_.emplace_back(peer.address, std::move(*place));
+    address_places_.emplace(peer.address, std::move(*place));
   }
   parts_.metrics.connections_accepted.add();
   parts_.metrics.connections_open.add();
@@ -202,11 +202,8 @@ bool Worker::admit(const Endpoint& peer) {
 void Worker::left(const Endpoint& peer) {
   parts_.limits.connections.fetch_sub(1, std::memory_order_relaxed);
   parts_.metrics.connections_open.sub();
-  for (size_t i = 0; i < address_places_.size(); ++i) {
-    if (address_places_[i].first != peer.address) continue;
-    std::swap(address_places_[i], address_places_.back());
-    address_places_.pop_back();
-    return;
+  if (const auto place = address_places_.find(peer.address); place != address_places_.end()) {
+    address_places_.erase(place);
   }
 }
 

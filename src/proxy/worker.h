@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -128,7 +129,7 @@ class Worker final : private io::TurnObserver,
   IntrusiveList<Tunnel, TunnelListTag> tunnels_;
   size_t live_count_ = 0;
   size_t tunnel_count_ = 0;
-  std::vector<std::pair<IpAddress, policy::KeyedLimit::Lease>> address_places_;
+  std::multimap<IpAddress, policy::KeyedLimit::Lease> address_places_;  ///< one for each open connection, if limited
   bool draining_ = false;
   std::string date_;
   int64_t date_second_ = -1;
