@@ -3,8 +3,8 @@ lint_usage() {
   cat <<'TXT'
 Usage: ./dev lint [--fix] [--tidy]
 
-Checks every tracked file: clang-format, folder dependencies (tools/check_layers), documents (tools/check_docs), style
-(tools/check_style), shell scripts (shellcheck).
+Checks every tracked file: clang-format, folder dependencies (tools/check_layers), documents (tools/check_docs), the tests
+named in docs/compatibility.md (tools/check_compatibility), style (tools/check_style), shell scripts (shellcheck).
 
   --fix    let clang-format mend what it can, then check
   --tidy   also run clang-tidy over the product's sources (minutes)
@@ -31,6 +31,7 @@ verb_lint() {
   lint_check layers tools/check_layers
   lint_check style tools/check_style
   lint_check documents tools/check_docs "${docs[@]}"
+  lint_check compatibility tools/check_compatibility
   lint_check scripts lint_scripts
   [ -z "$tidy" ] || lint_check tidy lint_tidy
   say "$passed passed, $failed failed"
