@@ -77,7 +77,7 @@ def _panel(run: Run, name: str, key: str | None = None, unit: str = "", factor: 
     load = next(load for load in run.loads if load.name == name)
     bars = [(one.peer, value * factor) for one in results.order(series)
             if (value := one.median(key or load.key)) is not None]
-    return Panel(f"{name}: {load.title.split(': growth')[0]}", unit or load.unit, bars) if bars else None
+    return Panel(f"{name}: {load.title}", unit or load.unit, bars) if bars else None
 
 
 def pictures(run: Run) -> dict[str, str]:
