@@ -68,7 +68,8 @@ _LOADS = [
     _timed("M9", "M1 over 10,000 sandboxes at random", ("--mode", "get", "--sandboxes", str(MANY_SANDBOXES)),
            gauge_args=_KEEP_ALIVE, sandboxes=MANY_SANDBOXES, warm_seconds=4.0, fresh=True, relay_takes_part=False,
            goal=Goal(ratio_max=0.80)),
-    Load("MEM200", "200 MB up and down past a side that stalls", "bodies", "growth_bytes", "bytes of growth", gauged=False, fresh=True, once=True, goal=Goal(value_below=16e6)),
+    Load("MEM200", "200 MB up and down past a side that stalls", "bodies", "growth_bytes", "bytes of growth",
+         gauged=False, fresh=True, once=True, goal=Goal(value_below=16e6)),
 ]
 
 LOADS = {load.name: load for load in _LOADS}
