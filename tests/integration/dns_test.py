@@ -179,7 +179,8 @@ class Classes(DnsCase):
         origin = self.origin()
         six = Origin(host="::1", port=origin.port)
         self.addCleanup(six.__exit__)
-        addresses = [(A, "127.0.0.1"), (A, "127.8.9.10"), (A, "0.0.0.0"), (A, "169.254.169.254"), (A, "224.0.0.1"), (A, "240.0.0.1"),
+        addresses = [(A, "127.0.0.1"), (A, "127.8.9.10"), (A, "0.0.0.0"), (A, "169.254.169.254"), (A, "224.0.0.1"),
+                     (A, "240.0.0.1"),
                      (A, "255.255.255.255"), (AAAA, "::1"), (AAAA, "::"), (AAAA, "fe80::1"), (AAAA, "ff02::1"),
                      (AAAA, "::ffff:127.0.0.1"), (AAAA, "::127.0.0.1"), (AAAA, "64:ff9b::7f00:1"), (AAAA, "2002:7f00:1::"),
                      (AAAA, "2001:0:1::1")]
@@ -218,7 +219,8 @@ class Reserved(DnsCase):
     """Threat model 1, rows 2 and 4: names and ports every cluster has that are no sandboxes."""
 
     def test_names(self):
-        for name, namespace in (("kubernetes", "default"), ("kube-dns", "default"), ("box", "kube-system"), ("box", "kube-public"),
+        for name, namespace in (("kubernetes", "default"), ("kube-dns", "default"), ("box", "kube-system"),
+                                ("box", "kube-public"),
                                 ("box", "agent-sandbox-system")):
             with self.subTest(name=name, namespace=namespace):
                 response = self.get(name, 8888, f"X-Sandbox-Namespace: {namespace}")

@@ -6,7 +6,8 @@ from support.dns import DnsServer
 from support.origin import Origin, closing_after
 from support.router import Router, RouterCase, eventually, request
 
-METHODS_FORWARDED = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO", "get", "PROPFIND", "M-SEARCH", "X!#$%&'*+.^_`|~9"]
+METHODS_FORWARDED = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO", "get", "PROPFIND", "M-SEARCH",
+                     "X!#$%&'*+.^_`|~9"]
 
 
 def closed_port(host="127.0.0.1"):
@@ -89,7 +90,8 @@ class OwnAnswers(RouterCase):
         self.assertEqual((response.status, response.all("x-sandgate-forwarded")), (502, []))
 
     def test_sandboxes_cannot_pretend(self):
-        data = b"HTTP/1.1 502 Bad Gateway\r\nX-Sandgate-Forwarded: no\r\nX-Sandgate-Error: dns_failed\r\nContent-Length: 0\r\n\r\n"
+        data = b"HTTP/1.1 502 Bad Gateway\r\nX-Sandgate-Forwarded: no\r\nX-Sandgate-Error: dns_failed\r\n" \
+            b"Content-Length: 0\r\n\r\n"
         response = self.ask(self.origin(closing_after(data)))
         self.assertEqual((response.status, response.all("x-sandgate-forwarded"), response.all("x-sandgate-error")), (502, [], []))
 

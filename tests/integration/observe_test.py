@@ -159,7 +159,8 @@ class Bounds(Case):
     def test_namespaces_of_strangers(self):
         for number in range(5):
             with self.rises("sandbox_router_requests_total", sandbox_namespace="unknown"):
-                self.ask_raw(f"GET / HTTP/1.1\r\nHost: h\r\nX-Sandbox-ID: box\r\nX-Sandbox-Namespace: ns{number}\r\n\r\n".encode())
+                fields = f"X-Sandbox-ID: box\r\nX-Sandbox-Namespace: ns{number}\r\n"
+                self.ask_raw(f"GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n".encode())
         self.assertNotIn("ns3", self.router.admin(METRICS_HOST, "/metrics").body.decode())
 
     def test_no_label_per_sandbox(self):
@@ -255,7 +256,8 @@ class AccessLog(RouterCase):
     def test_websocket_when_it_ends(self):
         origin = self.origin(ws.echo)
         with self.router.connect() as client:
-            client.send(request(origin, target="/ws?token=qu3ry", fields=[*ws.handshake_fields(), "Authorization: Bearer t0p-s3cret"]))
+            fields = [*ws.handshake_fields(), "Authorization: Bearer t0p-s3cret"]
+            client.send(request(origin, target="/ws?token=qu3ry", fields=fields))
             self.assertEqual(client.response().status, 101)
             client.send(ws.frame(ws.TEXT, b"12345", masked=True))
             self.assertEqual(ws.Frame(client).payload, b"12345")

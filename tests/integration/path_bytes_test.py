@@ -10,7 +10,8 @@ VERBATIM = [
     "/%0d%0aX: y".replace(" ", "%20"), "/a?b?c/../d", "/\\..\\",
 ]
 REFUSED = [
-    b"/a#frag", b"/a?b#c", b"#", b"/caf\xc3\xa9", b"/\x80", b"/a?q=\xff", b"/a b", b"/a\tb", b"/a\x00b", b"/a\x01", b"/a\x7f", b"",
+    b"/a#frag", b"/a?b#c", b"#", b"/caf\xc3\xa9", b"/\x80", b"/a?q=\xff", b"/a b", b"/a\tb", b"/a\x00b", b"/a\x01", b"/a\x7f",
+    b"",
     b"/a\rb", b"/a\x0bb",
 ]
 

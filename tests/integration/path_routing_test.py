@@ -45,7 +45,8 @@ class PathRouting(RouterCase):
         self.refused("/sb/default/../8888/", "Invalid sandbox ID format.")
 
     def test_shape(self):
-        for target in ("/sb", "/sb/", "/sb/default", "/sb/default/box", "/sb/default/box/", "/sb//box/8888/", "/sb/default//8888/",
+        for target in ("/sb", "/sb/", "/sb/default", "/sb/default/box", "/sb/default/box/", "/sb//box/8888/",
+                       "/sb/default//8888/",
                        "/sb?x=1", "/sb/default/box?x=/8888/"):
             with self.subTest(target):
                 self.refused(target, SHAPE)

@@ -269,9 +269,11 @@ class Refused(RouterCase):
     def test_bad_chunks(self):
         """CVE-2025-22871 and its like: the chunk grammar, byte by byte. The sandbox never sees the end of such a request."""
         for name, body in {
-            "LF after size": b"3\nabc\r\n0\r\n\r\n", "LF after data": b"3\r\nabc\n0\r\n\r\n", "no CRLF after data": b"3\r\nabcd0\r\n\r\n",
+            "LF after size": b"3\nabc\r\n0\r\n\r\n", "LF after data": b"3\r\nabc\n0\r\n\r\n",
+            "no CRLF after data": b"3\r\nabcd0\r\n\r\n",
             "sign": b"+3\r\nabc\r\n0\r\n\r\n", "0x": b"0x3\r\nabc\r\n0\r\n\r\n", "blank first": b" 3\r\nabc\r\n0\r\n\r\n",
-            "empty size": b"\r\nabc\r\n0\r\n\r\n", "too long": b"11111111111111111\r\nabc", "LF in extension": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
+            "empty size": b"\r\nabc\r\n0\r\n\r\n", "too long": b"11111111111111111\r\nabc",
+            "LF in extension": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
             "LF trailer": b"0\r\nX: y\n\r\n", "folded trailer": b"0\r\nX: y\r\n z\r\n\r\n", "NUL trailer": b"0\r\nX: \0\r\n\r\n",
             "CR CR": b"3\r\r\nabc\r\n0\r\n\r\n",
         }.items():

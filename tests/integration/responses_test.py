@@ -60,7 +60,8 @@ class Fields(RouterCase):
         self.assertEqual(origin.connections, 1)
 
     def test_statuses_unchanged(self):
-        for status in (b"200 OK", b"201 ", b"307 T", b"400 Bad", b"401 No", b"404 Not Found", b"418 Teapot", b"429 Slow", b"500 Oops",
+        for status in (b"200 OK", b"201 ", b"307 T", b"400 Bad", b"401 No", b"404 Not Found", b"418 Teapot", b"429 Slow",
+                       b"500 Oops",
                        b"502 Bad Gateway", b"503 Busy", b"504 Late", b"599 X"):
             with self.subTest(status):
                 response = self.through(answer(b"theirs", status, [DATE]))

@@ -66,7 +66,8 @@ class Environment(unittest.TestCase):
                     self.assertEqual(len(warned), 1, lines)
 
     def test_strict(self):
-        ended = run("--http-bind-address=127.0.0.1:0", env={**OPEN, "PROXY_TIMEOUT_SECONDS": "soon", "SANDGATE_STRICT_CONFIG": "true",
+        ended = run("--http-bind-address=127.0.0.1:0", env={**OPEN, "PROXY_TIMEOUT_SECONDS": "soon",
+                                                            "SANDGATE_STRICT_CONFIG": "true",
                                                             "WEBSOCKET_MAX_MESSAGE_BYTES": "0"})
         self.assertEqual(ended.returncode, 2)
         for name in ("PROXY_TIMEOUT_SECONDS", "WEBSOCKET_MAX_MESSAGE_BYTES"):
@@ -105,7 +106,8 @@ class Environment(unittest.TestCase):
             self.assertEqual(ws.Frame(client).close[0], 1009)
 
     def test_lifetime(self):
-        with Router(env={"WEBSOCKET_MAX_LIFETIME_SECONDS": "0.3"}) as router, Origin(ws.echo) as origin, router.connect() as client:
+        env = {"WEBSOCKET_MAX_LIFETIME_SECONDS": "0.3"}
+        with Router(env=env) as router, Origin(ws.echo) as origin, router.connect() as client:
             client.send(request(origin, fields=ws.handshake_fields()))
             self.assertEqual(client.response().status, 101)
             self.assertEqual(ws.Frame(client).close, (1001, b"max lifetime exceeded"))
@@ -182,7 +184,8 @@ class StaticSandboxes(unittest.TestCase):
             with Router(sandboxes=(f"box 127.0.0.1:{named.port}", f"team/box 127.0.0.1:{asked.port}")) as router:
                 def get(*fields):
                     with router.connect() as client:
-                        client.send(("\r\n".join(["GET / HTTP/1.1", "Host: h", "X-Sandbox-ID: box", *fields]) + "\r\n\r\n").encode())
+                        lines = ["GET / HTTP/1.1", "Host: h", "X-Sandbox-ID: box", *fields]
+                        client.send(("\r\n".join(lines) + "\r\n\r\n").encode())
                         return client.response().status
                 self.assertEqual(get(), 200)
                 self.assertEqual((named.connections, asked.connections), (1, 0))

@@ -114,13 +114,15 @@ class Handshake(WebSocketCase):
 
     def test_accept_must_answer_the_key(self):
         """CVE-2026-2833: a tunnel only after a 101 that answers our handshake."""
-        for name, lines in {"wrong": [b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="],
+        for name, lines in {"wrong": [b"Upgrade: websocket", b"Connection: Upgrade",
+                                      b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA="],
                             "missing": [b"Upgrade: websocket", b"Connection: Upgrade"],
                             "no upgrade": [b"Connection: Upgrade", b"Sec-WebSocket-Accept: " + ws.accept_of(ws.KEY.encode())],
                             "no connection": [b"Upgrade: websocket", b"Sec-WebSocket-Accept: " + ws.accept_of(ws.KEY.encode())]
                             }.items():
             with self.subTest(name):
-                origin = self.origin(closing_after(b"\r\n".join([b"HTTP/1.1 101 Switching Protocols", *lines]) + b"\r\n\r\nbytes"))
+                origin = self.origin(closing_after(
+                    b"\r\n".join([b"HTTP/1.1 101 Switching Protocols", *lines]) + b"\r\n\r\nbytes"))
                 response = self.offer(origin).response()
                 self.assert_error(response, 502, "Could not connect to the backend sandbox: box", forwarded=True)
 
@@ -264,7 +266,8 @@ class Closes(WebSocketCase):
         return script
 
     def test_client_close(self):
-        for frame, seen in ((ws.close_frame(4000, b"why", masked=True), (4000, b"why")), (ws.close_frame(masked=True), (None, b"")),
+        for frame, seen in ((ws.close_frame(4000, b"why", masked=True), (4000, b"why")),
+                            (ws.close_frame(masked=True), (None, b"")),
                             (ws.close_frame(1000, masked=True), (1000, b""))):
             with self.subTest(seen):
                 def script(peer):
@@ -478,7 +481,10 @@ class Ages(unittest.TestCase):
                     self.assertEqual(ws.Frame(client).payload, b"x")
 
         def client_pings_do_not():
-            with Router("--websocket-idle-timeout=500ms") as router, Origin(lambda peer: (ws.accept(peer), peer.ended())) as origin:
+            def quiet(peer):
+                ws.accept(peer)
+                peer.ended()
+            with Router("--websocket-idle-timeout=500ms") as router, Origin(quiet) as origin:
                 client = self.open(router, origin)
                 stop = threading.Event()
 

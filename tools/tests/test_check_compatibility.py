@@ -17,7 +17,8 @@ class Compatibility(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        (self.root / "a_test.py").write_text("class One(X):\n    def test_a(self):\n        def inner(): pass\n\n\ndef check(): pass\n")
+        code = "class One(X):\n    def test_a(self):\n        def inner(): pass\n\n\ndef check(): pass\n"
+        (self.root / "a_test.py").write_text(code)
         (self.root / "b_test.cc").write_text("TEST(Suite, Name) {}\nTEST_F(Other,\n       Long) {}\n// TEST(Not, This)\n")
         (self.root / "c.cc").write_text("extern \"C\" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) {}\n")
         (self.root / "run").write_text("step test  1200 ./dev test\n# step fuzz\n")
@@ -33,7 +34,8 @@ class Compatibility(unittest.TestCase):
 
     def test_what_does_not(self):
         for name in ("a_test.py::One.test_b", "a_test.py::test_a", "a_test.py::inner", "a_test.py::One.inner",
-                     "b_test.cc::Suite.Names", "b_test.cc::Not.This", "b_test.cc::LLVMFuzzerTestOneInput", "gone_test.py::One.test_a",
+                     "b_test.cc::Suite.Names", "b_test.cc::Not.This", "b_test.cc::LLVMFuzzerTestOneInput",
+                     "gone_test.py::One.test_a",
                      "run::step fuzz", "run::step tes"):
             with self.subTest(name):
                 self.assertEqual(len(self.faults(f"| x | `a_test.py::check`, `{name}` |\n")), 1)
