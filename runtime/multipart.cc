@@ -82,15 +82,20 @@ class ParameterReader {
   Result<void> read_quoted(std::string& value) {
     const size_t open = at_++;
     while (at_ < text_.size() && text_[at_] != '"') {
-      const bool escape =
-          text_[at_] == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
-      if (escape) ++at_;
+      if (escape_ahead()) ++at_;
       value.push_back(text_[at_++]);
     }
     if (at_ == text_.size())
       return fail("the quotation at position " + std::to_string(open) + " is never closed");
     ++at_;
     return {};
+  }
+
+  /// A backslash before a quote or another backslash. But a quote that ends the whole value closes it:
+  /// urllib3 writes a name that ends with a backslash so.
+  bool escape_ahead() const {
+    const std::string_view rest = text_.substr(at_);
+    return rest.starts_with("\\\\") || (rest.starts_with("\\\"") && rest.size() > 2);
   }
 
   void skip_blanks() {

@@ -193,6 +193,8 @@ TEST(Disposition, ReadsNames) {
       {"form-data; name=\"file\"; filename=\"\xc3\xa9\xe2\x82\xac.txt\"", "file", "\xc3\xa9\xe2\x82\xac.txt"},
       {R"(form-data; name="file"; filename="x"; filename*=UTF-8''%E2%82%AC%20rates)", "file",
        "\xe2\x82\xac rates"},
+      {R"(form-data; name="file"; filename="ends with\")", "file", R"(ends with\)"},
+      {R"(form-data; name="file"; filename="ends with\\")", "file", R"(ends with\)"},
       {R"(form-data; name="file"; filename="")", "file", ""},
       {R"(form-data; name="file"; filename="x";)", "file", "x"},
   };
