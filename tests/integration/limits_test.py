@@ -275,9 +275,9 @@ class Times(unittest.TestCase):
 class Connections(unittest.TestCase):
     def served(self, router, **options):
         """A connection that has got an answer; None when the router closed it."""
-        client = router.connect(**options)
-        self.addCleanup(client.close)
         try:
+            client = router.connect(**options)
+            self.addCleanup(client.close)
             client.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
             return client if client.response().status == 200 else None
         except (Closed, ConnectionError):

@@ -206,5 +206,9 @@ def connect(address, receive_buffer=None, source=None):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     if source:
         sock.bind((source, 0))
-    sock.connect(address)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
     return Peer(sock)
