@@ -78,6 +78,7 @@ class Peer {
 
   /// Sends as much as the kernel takes now; the number of bytes.
   size_t send_some(std::string_view bytes) {
+    if (bytes.empty()) return 0;
     const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN) error_ = errno;
     return n > 0 ? static_cast<size_t>(n) : 0;

@@ -49,7 +49,8 @@ Relay::Outcome Relay::pump(io::Loop& loop, http::Stream& source, http::Stream& s
       if (in == http::SpliceStatus::kAborted) return Outcome::kSourceFailed;
       if (in == http::SpliceStatus::kBlocked) {
         loop.pipes().give(std::move(pipe_));  // an idle body holds no pipe
-        return blocked(WaitingFor::kSource);
+        sink.flush();
+        return blocked(sink.backlogged() ? WaitingFor::kSink : WaitingFor::kSource);
       }
       if (moved > 0) {
         if (!count(moved)) return Outcome::kSourceFailed;
