@@ -338,7 +338,7 @@ void SimClient::on_head() {
   }
   const bool closes = head.says("connection", "close");
   if (closes || plan.http10) last_on_connection_ = true;
-  if (plan.says_close && !closes && head.status != 101) {
+  if (plan.says_close && !closes && plan.client != ClientManner::kBadRequest) {
     ledger_.violation(plan.id, "asked for close, was not told of it");
   }
 }
@@ -380,8 +380,7 @@ void SimClient::complete(ExchangeRecord& record) {
   in_flight_.pop_front();
   // An answer before the end of the request: the rest goes out, but nobody has to read it.
   const bool all_sent = record.request_sent && !end_->sending() && end_->link().under_way(kPeer) == 0;
-  const SandboxManner manner = record.plan.manner;
-  const bool early = !record.from_sandbox || manner == SandboxManner::kEarly || manner == SandboxManner::kEarlyClose;
+  const bool early = !record.from_sandbox || answers_early(record.plan.manner);
   if (!record.request_sent || (early && !all_sent)) doubtful_ = true;
   if (script_->holding()) script_->stop();     // the 100 never came: the body is not sent
   close_done_ = close_done_ || last_on_connection_;
@@ -436,7 +435,7 @@ void SimClient::connection_over(bool excused, const char* why) {
   script_->stop();
   bool first = true;
   for (ExchangeRecord* record : in_flight_) {
-    if (excused || close_done_ || !first) ledger_.excuse(*record, std::string("connection over: ") + why);
+    if (excused || close_done_ || doubtful_ || !first) ledger_.excuse(*record, std::string("connection over: ") + why);
     resolve(*record, Outcome::kCut);
     first = false;
   }

@@ -59,7 +59,7 @@ proxy::ProxyOptions draw_options(Random& random) {
   o.websocket.idle_timeout = Millis(9000);
   o.websocket.max_lifetime = Millis(30'000);
   o.websocket.message_bytes_max = 64 * 1024;
-  o.websocket.close_grace = Millis(1000);
+  o.websocket.close_grace = Millis(2000);
   o.limits.connections_max = 10'000;
   return o;
 }
@@ -129,7 +129,7 @@ ExchangePlan draw_exchange(Random& random, const Weather& weather) {
     e.bad_request = static_cast<unsigned>(random.below(64));
   }
   if (chance(random, weather.sandbox_fault)) {
-    e.manner = static_cast<SandboxManner>(1 + random.below(8));
+    e.manner = static_cast<SandboxManner>(1 + random.below(9));
     e.fault_kind = static_cast<unsigned>(random.below(64));
     e.sandbox_fault_at = random.below(1001);
   }
@@ -164,6 +164,8 @@ LinkPlan draw_link(Random& random, const Weather& weather) {
   for (FlowPlan& flow : link.flow) {
     flow.send_room = draw_room(random, round_trip);
     flow.receive_room = draw_room(random, round_trip);
+    // What a sender has handed over must arrive well before it loses patience.
+    flow.send_room = std::min(flow.send_room, flow.receive_room * 16);
   }
   FaultPlan& fault = link.fault;
   fault.from = random.one_in(2) ? kGateway : kPeer;

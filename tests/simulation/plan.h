@@ -45,8 +45,13 @@ enum class SandboxManner : uint8_t {
   kLeftover,        ///< a good answer with bytes behind it that nobody asked for
   kEarly,           ///< answers before it has read the request, then reads on
   kEarlyClose,      ///< answers before it has read the request, and closes
+  kEarlyCut,        ///< begins to answer before it has read the request, and ends both early
   kUnaskedUpgrade,  ///< 101 to an ordinary request
 };
+
+constexpr bool answers_early(SandboxManner manner) {
+  return manner == SandboxManner::kEarly || manner == SandboxManner::kEarlyClose || manner == SandboxManner::kEarlyCut;
+}
 
 /// What the sandbox does with its connection after a good answer.
 enum class Afterwards : uint8_t {

@@ -15,7 +15,8 @@ SandboxSession::SandboxSession(Timeline& timeline, Ledger& ledger, Link& link, U
       upstream_(upstream),
       random_(seed),
       end_(timeline, link, *this),
-      script_(timeline) {
+      script_(timeline),
+      nameless_since_(timeline.now()) {
   link.tap(kGateway, [this](std::string_view bytes) { on_tap(bytes); });
   link.on_fault([this] {
     const FaultPlan& fault = link_.plan().fault;
@@ -165,7 +166,7 @@ void SandboxSession::on_request_head() {
       std::to_string(record->plan.response_size) + " form " +
       std::to_string(static_cast<int>(record->plan.response_form)));
   const SandboxManner manner = record->plan.manner;
-  const bool early = manner == SandboxManner::kEarly || manner == SandboxManner::kEarlyClose;
+  const bool early = answers_early(manner);
   if (record->plan.expect && !early && record->plan.fault_kind % 4 != 3) {
     script_.send("HTTP/1.1 100 Continue\r\n\r\n");
     script_.run(end_);
@@ -200,7 +201,7 @@ void SandboxSession::on_request_end() {
   if (plan.websocket && !plan.refuses_upgrade && plan.manner == SandboxManner::kPlain) return accept_websocket();
   if (!answered_) {
     answer();
-  } else if (script_.done()) {
+  } else if (script_.done() && plan.manner != SandboxManner::kEarlyCut) {
     finished();
   }
 }
@@ -300,6 +301,7 @@ void SandboxSession::answer() {
       });
       break;
     case SandboxManner::kCut:
+    case SandboxManner::kEarlyCut:
       cut_answer(std::move(bytes));
       break;
     case SandboxManner::kGarbage:

@@ -58,7 +58,7 @@ class SandboxSession final : private PeerActor {
   std::unique_ptr<WsChecker> ws_;
   ExchangeRecord* record_ = nullptr;   ///< being read or answered
   ExchangeRecord* tapped_ = nullptr;   ///< whose head the gateway is sending or has sent last
-  MonoTime nameless_since_ = kFarFuture;  ///< it sends a head and has not come to the exchange's id
+  MonoTime nameless_since_;            ///< it may be sending a head and has not come to the id; else kFarFuture
   uint64_t answers_end_ = 0;           ///< bytes sent up to the end of the last good answer
   bool request_read_ = false;
   bool answered_ = false;
