@@ -72,22 +72,27 @@ bool watch(int epoll_fd, int fd, uint32_t events, Pollable* what) {
   return ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-constexpr uint32_t kStreamEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t kReadEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t kStreamEvents = kReadEvents | EPOLLOUT;
 
 class EpollSocket final : public Socket {
  public:
-  explicit EpollSocket(int fd) : fd_(fd) {}
+  /// Room to write is watched from the start on a connecting socket only. A fresh client's socket is writable, and saying
+  /// so would cost a wake-up for nothing: it is watched from the first write that did not fit.
+  EpollSocket(int fd, int epoll_fd, bool watches_room) : fd_(fd), epoll_fd_(epoll_fd), watches_room_(watches_room) {}
   ~EpollSocket() override { EpollSocket::close(); }
 
   IoResult recv(char* to, size_t size) override { return result_of(raw_recv(fd_, to, size, 0)); }
 
   IoResult send(std::span<const iovec> pieces, bool more) override {
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-    if (pieces.size() == 1) return sent(raw_send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags));
+    size_t total = 0;
+    for (const iovec& one : pieces) total += one.iov_len;
+    if (pieces.size() == 1) return sent(raw_send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags), total);
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
-    return sent(raw_sendmsg(fd_, &message, flags));
+    return sent(raw_sendmsg(fd_, &message, flags), total);
   }
 
   IoResult connect_result() override {
@@ -117,7 +122,7 @@ class EpollSocket final : public Socket {
 
   IoResult splice_from(Pipe& pipe, size_t n, bool more) override {
     const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0u);
-    const IoResult r = sent(::splice(pipe.read_fd(), nullptr, fd_, nullptr, n, flags));
+    const IoResult r = sent(::splice(pipe.read_fd(), nullptr, fd_, nullptr, n, flags), n);
     pipe.held -= r.bytes;
     return r;
   }
@@ -135,11 +140,23 @@ class EpollSocket final : public Socket {
   }
 
  private:
-  static IoResult sent(ssize_t n) {
-    if (n >= 0) return {IoResult::kOk, static_cast<size_t>(n)};
-    return result_of(n);
+  IoResult sent(ssize_t n, size_t wanted) {
+    const IoResult r = n >= 0 ? IoResult{IoResult::kOk, static_cast<size_t>(n)} : result_of(n);
+    if (!watches_room_ && r.status != IoResult::kFailed && r.bytes < wanted) watch_room();
+    return r;
   }
+  /// The kernel looks at once: room that came back in between is reported too.
+  void watch_room() {
+    watches_room_ = true;
+    epoll_event event{};
+    event.events = kStreamEvents;
+    event.data.ptr = static_cast<Pollable*>(this);
+    ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd_, &event);
+  }
+
   int fd_;
+  const int epoll_fd_;
+  bool watches_room_;
 };
 
 class EpollListener final : public Listener {
@@ -158,8 +175,8 @@ class EpollListener final : public Listener {
     error = fd >= 0 ? 0 : errno;
     if (error == EMFILE || error == ENFILE) shed_one();
     if (fd < 0) return nullptr;
-    auto socket = std::make_unique<EpollSocket>(fd);
-    if (!watch(epoll_fd_, fd, kStreamEvents, socket.get())) {
+    auto socket = std::make_unique<EpollSocket>(fd, epoll_fd_, false);
+    if (!watch(epoll_fd_, fd, kReadEvents, socket.get())) {
       error = errno;
       return nullptr;
     }
@@ -258,7 +275,7 @@ std::unique_ptr<Socket> EpollNetwork::connect(const Endpoint& to, int& error) {
     error = errno;
     return nullptr;
   }
-  auto socket = std::make_unique<EpollSocket>(fd);
+  auto socket = std::make_unique<EpollSocket>(fd, epoll_fd_, true);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   sockaddr_storage address{};

@@ -109,7 +109,6 @@ void Exchange::dial() {
   }
   if (!socket) return dial_failed({Side::kUpstream, Code::kConnectFailed, Retry::kAlways});
   up_ = std::make_unique<wire::H1ClientConnection>(services_.wire, std::move(socket));
-  services_.metrics.upstream_connections_open.add();
   phase_ = Phase::kConnecting;
   phase_deadline_ = std::min(deadline_after(services_.loop.now(), services_.options.connect_timeout),
                              deadline_after(started_, plan_.timeout));
@@ -181,7 +180,6 @@ void Exchange::drop_upstream() {
   if (!up_) return;
   forwarded_ = forwarded_ || up_->sent_anything();
   up_->set_events(nullptr);
-  services_.metrics.upstream_connections_open.sub();
   services_.loop.retire(std::unique_ptr<io::Retirable>(std::move(up_)));
 }
 

@@ -66,7 +66,6 @@ void Exchange::complete() {
   if (up_) {
     forwarded_ = true;
     up_->set_events(nullptr);
-    services_.metrics.upstream_connections_open.sub();
     if (SG_PLANTED(5)) {
       up_.release();
     } else {

@@ -61,6 +61,8 @@ void Worker::on_turn() {
       parts_.metrics.dns(named->answer.ok  ? observe::DnsResult::kOk
                          : timed_out       ? observe::DnsResult::kTimeout
                                            : observe::DnsResult::kFailed);
+      // No reuse means none of names either: a fresh look-up for each request (contract sandbox-router 2.1).
+      if (parts_.options.pool.idle_per_target_max == 0) named->answer.ttl = Millis(0);
       dns_.answer(named->name, std::move(named->answer), loop_.now());
     } else if (std::holds_alternative<Drain>(message)) {
       drain();
@@ -77,6 +79,7 @@ void Worker::on_turn_end() {
     pool_.shed();
   }
   report_counters();
+  parts_.metrics.upstream_connections_open.set(static_cast<int64_t>(wire_.client_connections));
   parts_.metrics.upstream_idle.set(static_cast<int64_t>(pool_.idle()));
 }
 

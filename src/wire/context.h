@@ -33,6 +33,7 @@ struct Context {
   http::RequestHead request_head;
   http::ResponseHead response_head;
   WireCounters counters;
+  size_t client_connections = 0;  ///< alive: connecting, leased or idle
 };
 
 }  // namespace sandgate::wire

@@ -11,7 +11,10 @@ namespace sandgate::wire {
 H1ClientConnection::H1ClientConnection(Context& context, std::unique_ptr<io::Socket> socket)
     : H1Connection(context, std::move(socket)) {
   connecting_ = true;
+  ++context.client_connections;
 }
+
+H1ClientConnection::~H1ClientConnection() { --context_.client_connections; }
 
 void H1ClientConnection::on_progress() {
   if (connect_ == Connect::kPending && !broken_) {

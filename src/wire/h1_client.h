@@ -21,6 +21,7 @@ class H1ClientConnection final : public H1Connection,
  public:
   /// `socket` is connecting.
   H1ClientConnection(Context& context, std::unique_ptr<io::Socket> socket);
+  ~H1ClientConnection() override;
 
   enum class Connect : uint8_t { kPending, kDone, kFailed };
   Connect connect_state() const { return connect_; }

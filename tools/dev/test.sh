@@ -14,7 +14,7 @@ TXT
 }
 
 # Folders of Python tests that need nothing but the test packages. Run with preset dev only: no preset changes them.
-python_test_folders='tools/tests tests/deploy'
+python_test_folders='tools/tests tests/deploy tests/differential bench/yardstick'
 
 verb_test() {
   local preset=dev filter='' jobs list=''

@@ -19,7 +19,7 @@ int hex_value(char c) {
 bool ChunkDecoder::take_size_byte(char c) {
   const int value = hex_value(c);
   if (value >= 0) {
-    if (digits_ == 16 || (left_ >> 60) != 0) return false;
+    if (digits_ == 16 || (left_ >> 59) != 0) return false;
     left_ = left_ << 4 | static_cast<uint64_t>(value);
     ++digits_;
     return true;
