@@ -69,8 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SG_ASSERT(parse_trailers(whole.trailers, trailers));
   const std::string again_bytes = encode(whole.payload, trailers, random);
   const BodyOutcome again = decode_whole(BodyDecoder(Framing{BodyKind::kChunked}), again_bytes);
-  SG_ASSERT(again.step == BodyStep::kEnd && again.consumed == again_bytes.size() &&
-            again.payload == whole.payload);
+  SG_ASSERT(again.step == BodyStep::kEnd && again.consumed == again_bytes.size() && again.payload == whole.payload);
   Trailers trailers_again;
   SG_ASSERT(parse_trailers(again.trailers, trailers_again));
   SG_ASSERT(trailers_again == trailers);

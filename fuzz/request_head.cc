@@ -71,8 +71,7 @@ void check_forwarded(const RequestHead& head) {
     SG_ASSERT(again.name(read) == f.name && again.value(read) == f.value);
   }
   const auto framing_again = request_framing(again);
-  SG_ASSERT(framing_again && framing_again->kind == framing->kind &&
-            framing_again->length == framing->length);
+  SG_ASSERT(framing_again && framing_again->kind == framing->kind && framing_again->length == framing->length);
 }
 
 }  // namespace

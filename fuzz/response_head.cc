@@ -49,11 +49,10 @@ void check_forwarded(const ResponseHead& head, bool to_head) {
     const Field& read = again.fields()[i];
     SG_ASSERT(again.name(read) == out.fields[i].name && again.value(read) == out.fields[i].value);
     SG_ASSERT(read.id != FieldId::kSandgate && read.id != FieldId::kContentLength);
-    SG_ASSERT(read.id == FieldId::kTe || !is_hop_by_hop(read.id));
+    SG_ASSERT(!is_hop_by_hop(read.id));
   }
   const auto framing_again = response_framing(again, to_head);
-  SG_ASSERT(framing_again && framing_again->kind == framing->kind &&
-            framing_again->length == framing->length);
+  SG_ASSERT(framing_again && framing_again->kind == framing->kind && framing_again->length == framing->length);
   SG_ASSERT(again.has_token(FieldId::kConnection, "close"));
 }
 

@@ -85,8 +85,7 @@ Outcome run(std::string_view stream, Direction direction, Watcher::Rules rules, 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const Direction direction = (data[0] & 1) != 0 ? Direction::kFromServer : Direction::kFromClient;
-  const Watcher::Rules rules{(data[0] & 4) != 0 ? 64 : std::numeric_limits<uint64_t>::max(),
-                             (data[0] & 2) != 0};
+  const Watcher::Rules rules{(data[0] & 4) != 0 ? 64 : std::numeric_limits<uint64_t>::max(), (data[0] & 2) != 0};
   const std::string_view stream(reinterpret_cast<const char*>(data) + 2, size - 2);
 
   const Outcome whole = run(stream, direction, rules, 0);

@@ -22,9 +22,7 @@ using sandgate::policy::find_client;
 using sandgate::policy::kClientKeyBytesMax;
 using sandgate::policy::TrustedProxies;
 
-bool same(const Client& a, const Client& b) {
-  return a.address == b.address && a.other == b.other;
-}
+bool same(const Client& a, const Client& b) { return a.address == b.address && a.other == b.other; }
 
 }  // namespace
 

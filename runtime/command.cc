@@ -17,9 +17,7 @@ namespace {
 constexpr size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;  // 256 KiB, then others have their turn
 
-int exit_code_of(const siginfo_t& info) {
-  return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
-}
+int exit_code_of(const siginfo_t& info) { return info.si_code == CLD_EXITED ? info.si_status : -info.si_status; }
 
 }  // namespace
 
@@ -40,9 +38,7 @@ Result<void> Command::watch(Fd out, Fd err) {
   return {};
 }
 
-void Command::signal_group(int signal) const {
-  ::kill(-pid_, signal);
-}
+void Command::signal_group(int signal) const { ::kill(-pid_, signal); }
 
 void Command::on_readable(Output& output) {
   std::array<char, kReadSize> piece;
@@ -72,9 +68,7 @@ void Command::on_exit(int exit_code) {
   finish_when_over();
 }
 
-void Command::on_deadline(MonoTime) {
-  kill(CommandResult::End::kTimedOut);
-}
+void Command::on_deadline(MonoTime) { kill(CommandResult::End::kTimedOut); }
 
 void Command::kill(CommandResult::End why) {
   state_ = State::kDying;
@@ -113,8 +107,7 @@ Result<void> CommandRunner::start(const std::vector<std::string>& words, const C
                                   CommandEvents& events) {
   SG_ASSERT(!words.empty());
   if (commands_.size() >= running_max_) {
-    return fail(std::to_string(commands_.size()) +
-                " commands are running already (--exec-concurrency-max); try again");
+    return fail(std::to_string(commands_.size()) + " commands are running already (--exec-concurrency-max); try again");
   }
   auto child = spawn(words, directory_);
   if (!child) return fail(errno_message(child.error(), words.front()));
@@ -173,8 +166,7 @@ void CommandRunner::signal_all(int signal) const {
 
 void CommandRunner::over(Command& command) {
   ::waitpid(command.pid(), nullptr, 0);
-  const auto at =
-      std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.get() == &command; });
+  const auto at = std::find_if(commands_.begin(), commands_.end(), [&](const auto& c) { return c.get() == &command; });
   SG_ASSERT(at != commands_.end());
   CommandEvents* events = command.events_;
   CommandResult result = std::move(command.result_);

@@ -103,8 +103,7 @@ class CommandRunner {
 
   /// Starts `words` (at least one; the first is looked up in PATH). `events` hears of the end unless forget()
   /// came first. Errors: too many run already, no such program, not executable, …
-  Result<void> start(const std::vector<std::string>& words, const CommandLimits& limits,
-                     CommandEvents& events);
+  Result<void> start(const std::vector<std::string>& words, const CommandLimits& limits, CommandEvents& events);
   /// Nobody waits for the result any more. The command goes on, as it would in the replaced runtime.
   void forget(CommandEvents& events);
   /// To be called on SIGCHLD: notes which commands ended, and reaps children that are not ours to know

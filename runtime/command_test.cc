@@ -45,8 +45,7 @@ class CommandTest : public testing::Test, private SignalEvents {
       ASSERT_LT(clock_.now(), give_up) << "the command never came to its end";
     }
   }
-  CommandResult run(const std::vector<std::string>& words,
-                    CommandLimits limits = {Millis(15'000), 1'000'000}) {
+  CommandResult run(const std::vector<std::string>& words, CommandLimits limits = {Millis(15'000), 1'000'000}) {
     Waiter waiter;
     const auto started = runner_->start(words, limits, waiter);
     if (!started) {
@@ -89,9 +88,7 @@ TEST_F(CommandTest, GivesOutputAndExitCode) {
   EXPECT_EQ(runner_->running(), 0u);
 }
 
-TEST_F(CommandTest, UsesNoShell) {
-  EXPECT_EQ(run({"echo", "$HOME", "*", ";", "a b", ""}).out, "$HOME * ; a b \n");
-}
+TEST_F(CommandTest, UsesNoShell) { EXPECT_EQ(run({"echo", "$HOME", "*", ";", "a b", ""}).out, "$HOME * ; a b \n"); }
 
 TEST_F(CommandTest, RunsInItsDirectoryWithNoInputAndItsOwnGroup) {
   EXPECT_EQ(run({"pwd"}).out, dir_.str() + "\n");
@@ -113,9 +110,7 @@ TEST_F(CommandTest, InheritsNothingButTheStandardThree) {
   EXPECT_EQ(sh("grep SigBlk /proc/self/status").out, "SigBlk:\t0000000000000000\n");
 }
 
-TEST_F(CommandTest, SignalDeathIsNegative) {
-  EXPECT_EQ(sh("kill -9 $$").exit_code, -9);
-}
+TEST_F(CommandTest, SignalDeathIsNegative) { EXPECT_EQ(sh("kill -9 $$").exit_code, -9); }
 
 TEST_F(CommandTest, SaysWhyItCannotStart) {
   EXPECT_EQ(refused({"no-such-program"}), "[Errno 2] No such file or directory: 'no-such-program'");
@@ -129,29 +124,25 @@ TEST_F(CommandTest, SaysWhyItCannotStart) {
 }
 
 TEST_F(CommandTest, ReadsMuchFromBothPipes) {
-  const CommandResult r =
-      sh("head -c 3000000 /dev/zero | tr '\\0' o; head -c 2000000 /dev/zero | tr '\\0' e >&2",
-         {Millis(15'000), 5'000'000});
+  const CommandResult r = sh("head -c 3000000 /dev/zero | tr '\\0' o; head -c 2000000 /dev/zero | tr '\\0' e >&2",
+                             {Millis(15'000), 5'000'000});
   EXPECT_EQ(r.end, End::kExited);
   EXPECT_EQ(r.out, std::string(3'000'000, 'o'));
   EXPECT_EQ(r.err, std::string(2'000'000, 'e'));
 }
 
 TEST_F(CommandTest, StopsWhatWritesTooMuch) {
-  for (const char* script :
-       {"yes", "yes >&2", "head -c 600 /dev/zero; head -c 600 /dev/zero >&2; sleep 60"}) {
+  for (const char* script : {"yes", "yes >&2", "head -c 600 /dev/zero; head -c 600 /dev/zero >&2; sleep 60"}) {
     const CommandResult r = sh(script, {Millis(15'000), 1000});
     EXPECT_EQ(r.end, End::kOutputTooLarge) << script;
     EXPECT_EQ(r.out + r.err, "");
   }
-  EXPECT_EQ(sh("head -c 1000 /dev/zero", {Millis(15'000), 1000}).out.size(), 1000u)
-      << "exactly the bound is fine";
+  EXPECT_EQ(sh("head -c 1000 /dev/zero", {Millis(15'000), 1000}).out.size(), 1000u) << "exactly the bound is fine";
 }
 
 TEST_F(CommandTest, TheDeadlineEndsTheWholeGroup) {
   // The grandchild writes its number; the one that outlives its parent keeps the pipe open.
-  const CommandResult r =
-      sh("sleep 60 & echo $! > child; sleep 60 & echo $! > other; wait", {Millis(300), 1000});
+  const CommandResult r = sh("sleep 60 & echo $! > child; sleep 60 & echo $! > other; wait", {Millis(300), 1000});
   EXPECT_EQ(r.end, End::kTimedOut);
   EXPECT_EQ(r.exit_code, -SIGKILL);
   for (const char* name : {"child", "other"}) {
@@ -188,9 +179,7 @@ TEST_F(CommandTest, ManyRunAtOnceUpToTheLimit) {
   EXPECT_THAT(refused({"true"}), HasSubstr("8 commands are running already (--exec-concurrency-max)"));
   const Fd gate(::open((dir_ / "gate").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::write(gate.get(), "\n\n\n\n\n\n\n\n", 8), 8);
-  turn_until([&] {
-    return std::all_of(waiters.begin(), waiters.end(), [](const Waiter& w) { return w.times == 1; });
-  });
+  turn_until([&] { return std::all_of(waiters.begin(), waiters.end(), [](const Waiter& w) { return w.times == 1; }); });
   for (size_t i = 0; i < waiters.size(); ++i) EXPECT_EQ(waiters[i].result.out, std::to_string(i) + "\n");
   EXPECT_EQ(run({"true"}).exit_code, 0) << "there is room again";
 }
@@ -207,9 +196,8 @@ TEST_F(CommandTest, GoesOnWhenForgotten) {
 
 TEST_F(CommandTest, SignalsReachEveryGroup) {
   Waiter waiter;
-  ASSERT_TRUE(
-      runner_->start({"sh", "-c", "trap 'echo caught; exit 3' TERM; echo x > ready; while :; do :; done"},
-                     {Millis(15'000), 1000}, waiter));
+  ASSERT_TRUE(runner_->start({"sh", "-c", "trap 'echo caught; exit 3' TERM; echo x > ready; while :; do :; done"},
+                             {Millis(15'000), 1000}, waiter));
   while (!std::filesystem::exists(dir_ / "ready")) loop_.turn(Millis(5));
   while (dir_.read("ready").empty()) loop_.turn(Millis(5));
   runner_->signal_all(SIGTERM);

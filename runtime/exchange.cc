@@ -39,8 +39,7 @@ std::string_view field(const http::RequestHead& head, std::string_view name) {
 
 }  // namespace
 
-Exchange::Exchange(wire::Context& context, wire::H1ServerConnection& stream, Dialect& dialect,
-                   ExchangeOwner& owner)
+Exchange::Exchange(wire::Context& context, wire::H1ServerConnection& stream, Dialect& dialect, ExchangeOwner& owner)
     : context_(context), stream_(stream), dialect_(dialect), owner_(owner), timer_(*this) {}
 
 void Exchange::begin(const http::RequestHead& head, const http::Framing& framing) {
@@ -51,17 +50,15 @@ void Exchange::begin(const http::RequestHead& head, const http::Framing& framing
     return refuse(400, hosts == 0 ? "The Host field is missing" : "The Host field is given twice");
   }
   const bool has_body = framing.kind != http::BodyKind::kNone;
-  const bool waits =
-      has_body && head.minor_version >= 1 && head.has_token(http::FieldId::kExpect, "100-continue");
+  const bool waits = has_body && head.minor_version >= 1 && head.has_token(http::FieldId::kExpect, "100-continue");
   stream_.set_body_withheld(waits);
-  Request request{
-      .method = head.method(),
-      .path = path_of(head.target()),
-      .content_type = field(head, "Content-Type"),
-      .range = field(head, "Range"),
-      .if_range = field(head, "If-Range"),
-      .if_none_match = field(head, "If-None-Match"),
-      .body_size = framing.kind == http::BodyKind::kFixed ? std::optional(framing.length) : std::nullopt};
+  Request request{.method = head.method(),
+                  .path = path_of(head.target()),
+                  .content_type = field(head, "Content-Type"),
+                  .range = field(head, "Range"),
+                  .if_range = field(head, "If-Range"),
+                  .if_none_match = field(head, "If-None-Match"),
+                  .body_size = framing.kind == http::BodyKind::kFixed ? std::optional(framing.length) : std::nullopt};
   call_ = dialect_.begin(request, *this);
   SG_ASSERT((call_ == nullptr) == answer_.has_value());
   if (call_ && waits) {
@@ -165,8 +162,7 @@ void Exchange::send_head() {
   head.fields.push_back({"Date", date});
   for (const auto& [name, value] : answer_->fields) head.fields.push_back({name, value});
   const bool bodiless = head.status == 304;
-  stream_.respond(head, bodiless ? http::Framing{} : http::Framing{http::BodyKind::kFixed, answer_size()},
-                  close_);
+  stream_.respond(head, bodiless ? http::Framing{} : http::Framing{http::BodyKind::kFixed, answer_size()}, close_);
 }
 
 uint64_t Exchange::answer_size() const {
@@ -209,9 +205,7 @@ void Exchange::on_deadline(MonoTime) {
   refuse(408, "The request body came too slowly");
 }
 
-void Exchange::cut() {
-  over(false);
-}
+void Exchange::cut() { over(false); }
 
 void Exchange::over(bool cleanly) {
   leave();

@@ -13,9 +13,9 @@ namespace sandgate::runtime {
 namespace {
 
 Answer body_too_large(const WorkLimits& limits) {
-  return json_answer(413, python::detail_body("The request body is larger than " +
-                                              std::to_string(limits.execute_body_bytes_max) +
-                                              " bytes (--execute-body-bytes-max)"));
+  return json_answer(
+      413, python::detail_body("The request body is larger than " + std::to_string(limits.execute_body_bytes_max) +
+                               " bytes (--execute-body-bytes-max)"));
 }
 
 /// What the request asks for, cut to what the operator allows; never 0.
@@ -32,8 +32,7 @@ std::string not_text(const CommandResult& result) {
     const auto at = first_invalid_utf8(text);
     if (!at) return {};
     std::array<char, 8> byte;
-    std::snprintf(byte.data(), byte.size(), "0x%02x",
-                  static_cast<unsigned>(static_cast<unsigned char>(text[*at])));
+    std::snprintf(byte.data(), byte.size(), "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(text[*at])));
     return std::string(name) + " is not UTF-8: byte " + byte.data() + " at position " + std::to_string(*at);
   };
   const std::string out = check("stdout", result.out);
@@ -42,23 +41,19 @@ std::string not_text(const CommandResult& result) {
 
 }  // namespace
 
-std::unique_ptr<Call> ExecuteCall::begin(const Request& request, CommandRunner& runner,
-                                         const WorkLimits& limits, Responder& responder) {
+std::unique_ptr<Call> ExecuteCall::begin(const Request& request, CommandRunner& runner, const WorkLimits& limits,
+                                         Responder& responder) {
   if (request.body_size && *request.body_size > limits.execute_body_bytes_max) {
     responder.respond(body_too_large(limits));
     return nullptr;
   }
-  return std::unique_ptr<Call>(
-      new ExecuteCall(runner, limits, responder, python::is_json_type(request.content_type)));
+  return std::unique_ptr<Call>(new ExecuteCall(runner, limits, responder, python::is_json_type(request.content_type)));
 }
 
-ExecuteCall::~ExecuteCall() {
-  runner_.forget(*this);
-}
+ExecuteCall::~ExecuteCall() { runner_.forget(*this); }
 
 void ExecuteCall::on_body(std::string_view bytes) {
-  if (bytes.size() > limits_.execute_body_bytes_max - body_.size())
-    return responder_.respond(body_too_large(limits_));
+  if (bytes.size() > limits_.execute_body_bytes_max - body_.size()) return responder_.respond(body_too_large(limits_));
   body_.append(bytes);
 }
 
@@ -85,12 +80,10 @@ void ExecuteCall::on_command_done(CommandResult result) {
     }
     case CommandResult::End::kOutputTooLarge:
       return fail_run("Command '" + program_ + "' was stopped: it wrote more than " +
-                      std::to_string(limits_.output_bytes_max) +
-                      " bytes to stdout and stderr (--output-bytes-max)");
+                      std::to_string(limits_.output_bytes_max) + " bytes to stdout and stderr (--output-bytes-max)");
   }
   if (const std::string problem = not_text(result); !problem.empty()) return fail_run(problem);
-  responder_.respond(
-      json_answer(200, python::execution_body({result.out, result.err, result.exit_code, false})));
+  responder_.respond(json_answer(200, python::execution_body({result.out, result.err, result.exit_code, false})));
 }
 
 void ExecuteCall::fail_run(std::string_view why, bool timed_out) {

@@ -20,13 +20,10 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-double seconds_of(const timespec& t) {
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-}
+double seconds_of(const timespec& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9; }
 
 /// Status of one entry, links resolved. Nothing: vanished meanwhile, or a link that leads nowhere or out.
-std::optional<struct stat> entry_status(const BaseDirectory& base, const Location& in, int dir,
-                                        const char* name) {
+std::optional<struct stat> entry_status(const BaseDirectory& base, const Location& in, int dir, const char* name) {
   struct stat status {};
   if (::fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISLNK(status.st_mode)) return status;
@@ -61,8 +58,7 @@ Result<std::vector<DirectoryEntry>> list_directory(const BaseDirectory& base, co
     const auto status = entry_status(base, location, fd, entry->d_name);
     if (!status) continue;
     if (entries.size() == entries_max) {
-      return fail("the directory holds more than " + std::to_string(entries_max) +
-                  " entries (--list-entries-max)");
+      return fail("the directory holds more than " + std::to_string(entries_max) + " entries (--list-entries-max)");
     }
     entries.push_back({std::string(name), static_cast<uint64_t>(status->st_size), S_ISDIR(status->st_mode),
                        seconds_of(status->st_mtim)});
@@ -81,19 +77,18 @@ std::string http_date(std::time_t seconds) {
   const std::time_t shown = std::clamp<std::time_t>(seconds, 0, kLast);
   ::gmtime_r(&shown, &utc);
   std::array<char, 64> text;
-  const int length = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   kDays[static_cast<size_t>(utc.tm_wday)], utc.tm_mday,
-                                   kMonths[static_cast<size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
-                                   utc.tm_min, utc.tm_sec);
+  const int length = std::snprintf(
+      text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[static_cast<size_t>(utc.tm_wday)],
+      utc.tm_mday, kMonths[static_cast<size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
   return {text.data(), static_cast<size_t>(length)};
 }
 
 std::string entity_tag(const struct stat& status) {
   std::array<char, 96> text;
-  const int length = std::snprintf(
-      text.data(), text.size(), "\"%llx-%llx-%llx.%09ld\"", static_cast<unsigned long long>(status.st_ino),
-      static_cast<unsigned long long>(status.st_size), static_cast<unsigned long long>(status.st_mtim.tv_sec),
-      status.st_mtim.tv_nsec);
+  const int length =
+      std::snprintf(text.data(), text.size(), "\"%llx-%llx-%llx.%09ld\"",
+                    static_cast<unsigned long long>(status.st_ino), static_cast<unsigned long long>(status.st_size),
+                    static_cast<unsigned long long>(status.st_mtim.tv_sec), status.st_mtim.tv_nsec);
   return {text.data(), static_cast<size_t>(length)};
 }
 

@@ -47,8 +47,8 @@ struct ByteRange {
 /// What a Range field asks of a body of `total` bytes (RFC 9110 14.1.2, 14.2).
 struct RangeAnswer {
   enum Kind {
-    kWhole,  ///< send all: no field, another unit, bad syntax, or several ranges (we may ignore those)
-    kPart,   ///< send `range` with 206
+    kWhole,          ///< send all: no field, another unit, bad syntax, or several ranges (we may ignore those)
+    kPart,           ///< send `range` with 206
     kUnsatisfiable,  ///< 416
   };
   Kind kind = kWhole;

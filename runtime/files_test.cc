@@ -22,8 +22,7 @@ class ListTest : public testing::Test {
     const auto entries = list_directory(base_, *location, 1000);
     if (!entries) return {entries.error().message};
     std::vector<std::string> found;
-    for (const auto& e : *entries)
-      found.push_back(e.name + (e.directory ? "/" : "") + " " + std::to_string(e.size));
+    for (const auto& e : *entries) found.push_back(e.name + (e.directory ? "/" : "") + " " + std::to_string(e.size));
     return found;
   }
 

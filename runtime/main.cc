@@ -12,9 +12,8 @@
 
 int main(int argc, char** argv) {
   using namespace sandgate;
-  const auto invocation =
-      runtime::read_options(std::span<const char* const>(argv, static_cast<size_t>(argc)),
-                            [](const char* name) -> const char* { return std::getenv(name); });
+  const auto invocation = runtime::read_options(std::span<const char* const>(argv, static_cast<size_t>(argc)),
+                                                [](const char* name) -> const char* { return std::getenv(name); });
   if (!invocation.options) {
     std::fputs(invocation.text.c_str(), invocation.exit_code == 0 ? stdout : stderr);
     return invocation.exit_code;

@@ -13,9 +13,7 @@ namespace {
 constexpr size_t kBoundaryMax = 70;
 constexpr size_t kPaddingMax = 256;  // blanks after a delimiter
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 bool is_token_char(char c) {
   const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -64,8 +62,7 @@ class ParameterReader {
     ++at_;
     if (auto value = read_value(parameter.value); !value) return tl::unexpected(value.error());
     skip_blanks();
-    if (at_ < text_.size() && text_[at_] != ';')
-      return fail("a ; must follow, at position " + std::to_string(at_));
+    if (at_ < text_.size() && text_[at_] != ';') return fail("a ; must follow, at position " + std::to_string(at_));
     return parameter;
   }
 
@@ -85,8 +82,7 @@ class ParameterReader {
       if (escape_ahead()) ++at_;
       value.push_back(text_[at_++]);
     }
-    if (at_ == text_.size())
-      return fail("the quotation at position " + std::to_string(open) + " is never closed");
+    if (at_ == text_.size()) return fail("the quotation at position " + std::to_string(open) + " is never closed");
     ++at_;
     return {};
   }
@@ -143,8 +139,7 @@ Result<PartHead> parse_part_head(std::string_view head) {
     head.remove_prefix(end == std::string_view::npos ? head.size() : end + 2);
     const size_t colon = line.find(':');
     const std::string_view name = line.substr(0, colon);
-    if (colon == std::string_view::npos || name.empty() ||
-        !std::all_of(name.begin(), name.end(), is_token_char)) {
+    if (colon == std::string_view::npos || name.empty() || !std::all_of(name.begin(), name.end(), is_token_char)) {
       return fail("a field line of a part must be Name: value");
     }
     if (!iequals(name, "Content-Disposition")) continue;
@@ -165,8 +160,7 @@ std::optional<Result<std::string>> multipart_boundary(std::string_view content_t
   while (auto parameter = reader.next()) {
     if (!*parameter) return tl::unexpected(parameter->error());
     if (!iequals((*parameter)->name, "boundary")) continue;
-    if (!is_boundary((*parameter)->value))
-      return fail("the multipart boundary must be 1 to 70 characters of RFC 2046");
+    if (!is_boundary((*parameter)->value)) return fail("the multipart boundary must be 1 to 70 characters of RFC 2046");
     return std::move((*parameter)->value);
   }
   return fail("Missing boundary in multipart.");
@@ -174,8 +168,7 @@ std::optional<Result<std::string>> multipart_boundary(std::string_view content_t
 
 Result<PartHead> parse_disposition(std::string_view value) {
   ParameterReader reader(value);
-  if (!iequals(reader.type(), "form-data"))
-    return fail("the Content-Disposition of a part must be form-data");
+  if (!iequals(reader.type(), "form-data")) return fail("the Content-Disposition of a part must be form-data");
   PartHead head;
   bool named = false;
   std::optional<std::string> extended;
@@ -296,8 +289,7 @@ Result<size_t> MultipartParser::take_head(std::string_view bytes) {
   constexpr std::string_view kBlankLine = "\r\n\r\n";
   const size_t end = bytes.find(kBlankLine);
   if (std::min(end, bytes.size()) > limits_.head_bytes_max) {
-    return fail("the head of a multipart part is longer than " + std::to_string(limits_.head_bytes_max) +
-                " bytes");
+    return fail("the head of a multipart part is longer than " + std::to_string(limits_.head_bytes_max) + " bytes");
   }
   if (end == std::string_view::npos) return size_t{0};
   const auto part = parse_part_head(end < 2 ? std::string_view() : bytes.substr(2, end - 2));

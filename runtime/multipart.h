@@ -52,8 +52,7 @@ class MultipartParser {
 
   /// `boundary` as multipart_boundary() gave it; `sink` outlives the parser.
   MultipartParser(std::string boundary, PartSink& sink, Limits limits);
-  MultipartParser(std::string boundary, PartSink& sink)
-      : MultipartParser(std::move(boundary), sink, Limits{}) {}
+  MultipartParser(std::string boundary, PartSink& sink) : MultipartParser(std::move(boundary), sink, Limits{}) {}
 
   /// Takes all of `bytes`. After an error the parser stays in it. What follows the close delimiter is
   /// ignored.

@@ -52,16 +52,13 @@ std::vector<Message> messages() {
       {"one file",
        file_part("form-data; name=\"file\"; filename=\"a.txt\"", "hello\r\n--B--\r\n"),
        {{"file", "a.txt", "hello", true}}},
-      {"empty file",
-       file_part("form-data; name=\"file\"; filename=\"a\"", "\r\n--B--"),
-       {{"file", "a", "", true}}},
+      {"empty file", file_part("form-data; name=\"file\"; filename=\"a\"", "\r\n--B--"), {{"file", "a", "", true}}},
       {"field, then file",
        file_part("form-data; name=\"x\"", "1\r\n") +
            file_part("form-data; name=\"file\"; filename=\"f\"", "2\r\n--B--\r\n"),
        {{"x", std::nullopt, "1", true}, {"file", "f", "2", true}}},
       {"body that looks like delimiters",
-       file_part("form-data; name=\"file\"; filename=\"f\"",
-                 "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--\r\n--B--\r\n"),
+       file_part("form-data; name=\"file\"; filename=\"f\"", "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--\r\n--B--\r\n"),
        {{"file", "f", "--B\r\n-\r\n--\r\n--A\r\r\n--\n--B--", true}}},
       {"preamble, padding and epilogue",
        "ignore --B this\r\n--B \t\r\nContent-Type: "
@@ -122,8 +119,7 @@ TEST(MultipartParser, HandsBodyBytesOnAsTheyCome) {
   const std::string block(1000, 'x');
   for (int i = 1; i <= 50; ++i) {
     ASSERT_TRUE(parser.feed(block));
-    ASSERT_EQ(seen.parts.at(0).body.size(), static_cast<size_t>(i) * 1000)
-        << "nothing is held back without need";
+    ASSERT_EQ(seen.parts.at(0).body.size(), static_cast<size_t>(i) * 1000) << "nothing is held back without need";
   }
 }
 
@@ -141,10 +137,8 @@ TEST(MultipartParser, RefusesWhatIsMalformed) {
        "--B\r\nContent-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b\r\n\r\n",
        "two Content-Disposition"},
       {"no colon", "--B\r\nContent-Disposition\r\n\r\n", "must be Name: value"},
-      {"blank in a field name", "--B\r\nContent-Disposition : form-data; name=a\r\n\r\n",
-       "must be Name: value"},
-      {"folded line", "--B\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\n",
-       "must be Name: value"},
+      {"blank in a field name", "--B\r\nContent-Disposition : form-data; name=a\r\n\r\n", "must be Name: value"},
+      {"folded line", "--B\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\n", "must be Name: value"},
       {"other disposition", "--B\r\nContent-Disposition: attachment; name=a\r\n\r\n", "must be form-data"},
       {"no name", "--B\r\nContent-Disposition: form-data; filename=a\r\n\r\n", "\"name\" must be provided"},
       {"huge head", "--B\r\nX: " + std::string(20'000, 'x'), "longer than 16384 bytes"},
@@ -191,8 +185,7 @@ TEST(Disposition, ReadsNames) {
       {R"(form-data; name="file"; filename="100%25 %20 %2e%2E%")", "file", "100%25 %20 %2e%2E%"},
       {R"(form-data; name="file"; filename="a\"b\\c\d")", "file", R"(a"b\c\d)"},
       {"form-data; name=\"file\"; filename=\"\xc3\xa9\xe2\x82\xac.txt\"", "file", "\xc3\xa9\xe2\x82\xac.txt"},
-      {R"(form-data; name="file"; filename="x"; filename*=UTF-8''%E2%82%AC%20rates)", "file",
-       "\xe2\x82\xac rates"},
+      {R"(form-data; name="file"; filename="x"; filename*=UTF-8''%E2%82%AC%20rates)", "file", "\xe2\x82\xac rates"},
       {R"(form-data; name="file"; filename="ends with\")", "file", R"(ends with\)"},
       {R"(form-data; name="file"; filename="ends with\\")", "file", R"(ends with\)"},
       {R"(form-data; name="file"; filename="")", "file", ""},

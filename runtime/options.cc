@@ -37,14 +37,12 @@ std::optional<double> read_seconds(std::string_view text) {
   if (text.starts_with('+') || text.starts_with('-')) return std::nullopt;
   std::string digits;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '_' && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]))
-      continue;
+    if (text[i] == '_' && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1])) continue;
     digits += text[i];
   }
   double seconds = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
-  if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(seconds) ||
-      seconds <= 0) {
+  if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(seconds) || seconds <= 0) {
     return std::nullopt;
   }
   return seconds;
@@ -98,8 +96,7 @@ CLI::Option* add_seconds(CLI::App& app, const char* name, Millis& target, const 
 }
 
 template <class Number>
-void add_bytes(CLI::App& app, const char* name, Number& target, uint64_t least, uint64_t most,
-               const char* help) {
+void add_bytes(CLI::App& app, const char* name, Number& target, uint64_t least, uint64_t most, const char* help) {
   app.add_option(name, target, help)
       ->transform(CLI::AsSizeValue(false).description(""))
       ->check(CLI::Range(least, most).description(""))
@@ -129,23 +126,19 @@ void add_flags(CLI::App& app, RuntimeOptions& options) {
   app.add_option("--base-dir", options.base_dir,
                  "Directory of all files, and where commands run; overrides SANDBOX_BASE_DIR [/app]")
       ->type_name("DIR");
-  add_seconds(
-      app, "--exec-timeout", limits.exec_timeout,
-      "Longest a command may run, also when a request asks for more; overrides SANDBOX_EXEC_TIMEOUT_SECONDS "
-      "[300]");
+  add_seconds(app, "--exec-timeout", limits.exec_timeout,
+              "Longest a command may run, also when a request asks for more; overrides SANDBOX_EXEC_TIMEOUT_SECONDS "
+              "[300]");
   add_bytes(app, "--output-bytes-max", limits.output_bytes_max, 1024, uint64_t{1} << 30,
             "Most a command may write to stdout and stderr together [16MiB]");
-  add_bytes(app, "--upload-bytes-max", limits.upload_bytes_max, 1, kTiB,
-            "Largest file that may be uploaded [1GiB]");
+  add_bytes(app, "--upload-bytes-max", limits.upload_bytes_max, 1, kTiB, "Largest file that may be uploaded [1GiB]");
   add_bytes(app, "--execute-body-bytes-max", limits.execute_body_bytes_max, 1024, uint64_t{1} << 26,
             "Largest body of a request to run a command [1MiB]");
-  add_count(app, "--exec-concurrency-max", limits.exec_concurrency_max, 4096,
-            "Commands that may run at once [64]");
+  add_count(app, "--exec-concurrency-max", limits.exec_concurrency_max, 4096, "Commands that may run at once [64]");
   add_count(app, "--list-entries-max", limits.list_entries_max, 10'000'000,
             "Most entries of a directory listing [100000]");
   add_count(app, "--connections-max", options.connections_max, 65536, "Connections at once [256]");
-  add_seconds(app, "--head-timeout", options.connection.head_timeout,
-              "Time a client has to send a request head [10]");
+  add_seconds(app, "--head-timeout", options.connection.head_timeout, "Time a client has to send a request head [10]");
   add_seconds(app, "--idle-timeout", options.connection.idle_timeout,
               "Time between two requests of a connection [120]");
   add_bytes(app, "--body-rate-min", options.connection.body_rate_min, 1, uint64_t{1} << 30,
@@ -163,8 +156,7 @@ void add_flags(CLI::App& app, RuntimeOptions& options) {
 Invocation read_options(std::span<const char* const> arguments, const char* (*environment)(const char*)) {
   RuntimeOptions options;
   read_environment(options, environment);
-  CLI::App app("Runs commands and moves files inside a sandbox, for whoever may reach its port.",
-               "sandgate-runtime");
+  CLI::App app("Runs commands and moves files inside a sandbox, for whoever may reach its port.", "sandgate-runtime");
   app.set_version_flag("--version", "sandgate-runtime " SANDGATE_VERSION, "Print the version and exit");
   app.get_formatter()->column_width(34);
   add_flags(app, options);
@@ -177,8 +169,7 @@ Invocation read_options(std::span<const char* const> arguments, const char* (*en
     return {std::nullopt, code == 0 ? out.str() : "sandgate-runtime: " + problem.str(), code == 0 ? 0 : 2};
   }
   if (app.count("--exec-timeout") > 0) {  // then a bad variable was of no effect
-    std::erase_if(options.warnings,
-                  [](const auto& w) { return w.starts_with("SANDBOX_EXEC_TIMEOUT_SECONDS"); });
+    std::erase_if(options.warnings, [](const auto& w) { return w.starts_with("SANDBOX_EXEC_TIMEOUT_SECONDS"); });
   }
   fit_descriptor_limit(options);
   return {std::move(options), {}, 0};

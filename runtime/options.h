@@ -17,8 +17,8 @@ namespace sandgate::runtime {
 
 /// What bounds a single request.
 struct WorkLimits {
-  Millis exec_timeout{300'000};                     ///< longest a command may run; also when it asks for more
-  uint64_t output_bytes_max = 16ull * 1024 * 1024;  ///< stdout and stderr of a command together
+  Millis exec_timeout{300'000};                       ///< longest a command may run; also when it asks for more
+  uint64_t output_bytes_max = 16ull * 1024 * 1024;    ///< stdout and stderr of a command together
   uint64_t upload_bytes_max = 1024ull * 1024 * 1024;  ///< one uploaded file
   uint64_t execute_body_bytes_max = 1024ull * 1024;   ///< body of POST /execute
   size_t exec_concurrency_max = 64;                   ///< commands at once

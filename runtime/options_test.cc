@@ -78,9 +78,8 @@ TEST_F(OptionsTest, BlankBaseDirMeansTheDefault) {
 
 TEST_F(OptionsTest, FlagsWinOverTheEnvironment) {
   variables["SANDBOX_EXEC_TIMEOUT_SECONDS"] = "rubbish";
-  const auto invocation =
-      read({"--exec-timeout=1.5", "--bind-address", "[::1]:0", "--output-bytes-max", "2MiB",
-            "--upload-bytes-max", "3000", "--exec-concurrency-max", "2", "--stop-timeout", "0.5"});
+  const auto invocation = read({"--exec-timeout=1.5", "--bind-address", "[::1]:0", "--output-bytes-max", "2MiB",
+                                "--upload-bytes-max", "3000", "--exec-concurrency-max", "2", "--stop-timeout", "0.5"});
   ASSERT_TRUE(invocation.options) << invocation.text;
   EXPECT_EQ(invocation.options->limits.exec_timeout, Millis(1500));
   EXPECT_EQ(invocation.options->bind.to_string(), "[::1]:0");
@@ -127,11 +126,10 @@ TEST_F(OptionsTest, HelpAndVersion) {
   const auto help = read({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_FALSE(help.options);
-  for (const char* flag :
-       {"--bind-address", "--base-dir", "--exec-timeout", "--output-bytes-max", "--upload-bytes-max",
-        "--execute-body-bytes-max", "--exec-concurrency-max", "--list-entries-max", "--connections-max",
-        "--stop-timeout", "--head-timeout", "--idle-timeout", "--body-rate-min", "--body-rate-grace",
-        "--write-timeout", "--version"}) {
+  for (const char* flag : {"--bind-address", "--base-dir", "--exec-timeout", "--output-bytes-max", "--upload-bytes-max",
+                           "--execute-body-bytes-max", "--exec-concurrency-max", "--list-entries-max",
+                           "--connections-max", "--stop-timeout", "--head-timeout", "--idle-timeout", "--body-rate-min",
+                           "--body-rate-grace", "--write-timeout", "--version"}) {
     EXPECT_THAT(help.text, HasSubstr(flag));
   }
   const auto version = read({"--version"});

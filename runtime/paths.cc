@@ -15,18 +15,13 @@ namespace sandgate::runtime {
 namespace {
 
 constexpr size_t kPathBytesMax = PATH_MAX;
-constexpr unsigned kLinksMax = 40;  // as the kernel's own limit
-constexpr unsigned kStepsMax =
-    16384;  // opens of one walk; only `..` after deep paths needs more than a few dozen
+constexpr unsigned kLinksMax = 40;     // as the kernel's own limit
+constexpr unsigned kStepsMax = 16384;  // opens of one walk; only `..` after deep paths needs more than a few dozen
 
 constexpr int kStepFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
-tl::unexpected<PathError> outside() {
-  return tl::unexpected(PathError{true, 0});
-}
-tl::unexpected<PathError> failed(int error) {
-  return tl::unexpected(PathError{false, error});
-}
+tl::unexpected<PathError> outside() { return tl::unexpected(PathError{true, 0}); }
+tl::unexpected<PathError> failed(int error) { return tl::unexpected(PathError{false, error}); }
 
 std::vector<std::string> components(std::string_view path) {
   std::vector<std::string> parts;
@@ -78,8 +73,7 @@ class Walk {
 
  private:
   void push(std::vector<std::string> parts) {
-    ahead_.insert(ahead_.end(), std::make_move_iterator(parts.rbegin()),
-                  std::make_move_iterator(parts.rend()));
+    ahead_.insert(ahead_.end(), std::make_move_iterator(parts.rbegin()), std::make_move_iterator(parts.rend()));
   }
 
   PathResult<void> up() {
@@ -263,8 +257,7 @@ PathResult<Location> BaseDirectory::locate(std::string_view path) const {
 
 PathResult<Fd> open_file(const Location& location, int flags) {
   // Should the name be a FIFO by now, O_NONBLOCK keeps the open from waiting for a writer.
-  Fd file(::openat(location.dir.get(), location.name.c_str(),
-                   flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  Fd file(::openat(location.dir.get(), location.name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file) return failed(errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return failed(errno);

@@ -36,9 +36,7 @@ class PathsTest : public testing::Test {
     base_.emplace(std::move(*base));
   }
 
-  void link(const std::string& target, const std::string& name) {
-    fs::create_symlink(target, world_ / "base" / name);
-  }
+  void link(const std::string& target, const std::string& name) { fs::create_symlink(target, world_ / "base" / name); }
   /// What `path` leads to, in one word, so that tables read well.
   std::string where(std::string_view path) {
     auto location = base_->locate(path);
@@ -78,8 +76,8 @@ TEST_F(PathsTest, FindsWhatIsThere) {
 }
 
 TEST_F(PathsTest, OddNamesAreJustNames) {
-  for (const std::string name : {"a b", "100%", "%2e%2e", "..", "...", "\xc3\xa9\xe2\x82\xac", "a\\b",
-                                 "\"q\"", "new\nline", "-rf", "*", "\xff\xfe"}) {
+  for (const std::string name : {"a b", "100%", "%2e%2e", "..", "...", "\xc3\xa9\xe2\x82\xac", "a\\b", "\"q\"",
+                                 "new\nline", "-rf", "*", "\xff\xfe"}) {
     if (name == "..") continue;
     world_.write("base/" + name, "x");
     EXPECT_EQ(where(name), "file " + name);

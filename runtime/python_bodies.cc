@@ -34,18 +34,14 @@ bool nested_too_deep(std::string_view text) {
 }
 
 /// Names and paths may hold bytes that are not UTF-8; JSON may not, so they show as U+FFFD.
-std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 /// One problem of a request, as the framework lists it.
 Json problem(std::string_view type, Json where, std::string_view message, Json input) {
   return Json{{"type", type}, {"loc", std::move(where)}, {"msg", message}, {"input", std::move(input)}};
 }
 
-std::string problems_body(std::vector<Json> problems) {
-  return text_of(Json{{"detail", Json(std::move(problems))}});
-}
+std::string problems_body(std::vector<Json> problems) { return text_of(Json{{"detail", Json(std::move(problems))}}); }
 
 /// Seconds from a number or, as the framework allows, from the text of one. Otherwise `wrong` says why.
 std::optional<double> read_seconds(const Json& value, std::vector<Json>& wrong) {
@@ -57,8 +53,8 @@ std::optional<double> read_seconds(const Json& value, std::vector<Json>& wrong) 
     const auto& text = value.get_ref<const std::string&>();
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     if (error != std::errc{} || end != text.data() + text.size()) {
-      wrong.push_back(problem("float_parsing", where,
-                              "Input should be a valid number, unable to parse string as a number", value));
+      wrong.push_back(
+          problem("float_parsing", where, "Input should be a valid number, unable to parse string as a number", value));
       return std::nullopt;
     }
   } else {
@@ -92,17 +88,11 @@ std::string invalid_json(size_t position, std::string_view why) {
 
 }  // namespace
 
-std::string health_body() {
-  return text_of(Json{{"status", "ok"}, {"message", "Sandbox Runtime is active."}});
-}
+std::string health_body() { return text_of(Json{{"status", "ok"}, {"message", "Sandbox Runtime is active."}}); }
 
-std::string message_body(std::string_view message) {
-  return text_of(Json{{"message", message}});
-}
+std::string message_body(std::string_view message) { return text_of(Json{{"message", message}}); }
 
-std::string detail_body(std::string_view detail) {
-  return text_of(Json{{"detail", detail}});
-}
+std::string detail_body(std::string_view detail) { return text_of(Json{{"detail", detail}}); }
 
 std::string exists_body(std::string_view path, bool exists) {
   return text_of(Json{{"path", path}, {"exists", exists}});
@@ -127,13 +117,11 @@ std::string execution_body(const Execution& execution) {
 
 tl::expected<ExecuteRequest, std::string> read_execute_request(std::string_view body, bool json_type) {
   if (body.empty()) {
-    return tl::unexpected(
-        problems_body({problem("missing", Json::array({"body"}), "Field required", nullptr)}));
+    return tl::unexpected(problems_body({problem("missing", Json::array({"body"}), "Field required", nullptr)}));
   }
   if (!json_type) return tl::unexpected(not_an_object(body));
   if (nested_too_deep(body)) {
-    return tl::unexpected(
-        invalid_json(0, "the body is nested deeper than " + std::to_string(kNestingMax) + " levels"));
+    return tl::unexpected(invalid_json(0, "the body is nested deeper than " + std::to_string(kNestingMax) + " levels"));
   }
   Json json;
   try {
@@ -149,8 +137,7 @@ tl::expected<ExecuteRequest, std::string> read_execute_request(std::string_view 
   if (const auto command = json.find("command"); command == json.end()) {
     wrong.push_back(problem("missing", Json{"body", "command"}, "Field required", json));
   } else if (!command->is_string()) {
-    wrong.push_back(
-        problem("string_type", Json{"body", "command"}, "Input should be a valid string", *command));
+    wrong.push_back(problem("string_type", Json{"body", "command"}, "Input should be a valid string", *command));
   } else {
     request.command = command->get<std::string>();
   }
@@ -171,12 +158,11 @@ std::string missing_file_body(bool plain_field) {
 bool is_json_type(std::string_view content_type) {
   const std::string_view type = trim_blanks(content_type.substr(0, content_type.find(';')));
   constexpr std::string_view kApplication = "application/";
-  if (type.size() < kApplication.size() || !iequals(type.substr(0, kApplication.size()), kApplication))
-    return false;
+  if (type.size() < kApplication.size() || !iequals(type.substr(0, kApplication.size()), kApplication)) return false;
   const std::string_view subtype = type.substr(kApplication.size());
   constexpr std::string_view kSuffix = "+json";
-  return iequals(subtype, "json") || (subtype.size() > kSuffix.size() &&
-                                      iequals(subtype.substr(subtype.size() - kSuffix.size()), kSuffix));
+  return iequals(subtype, "json") ||
+         (subtype.size() > kSuffix.size() && iequals(subtype.substr(subtype.size() - kSuffix.size()), kSuffix));
 }
 
 }  // namespace sandgate::runtime::python

@@ -23,8 +23,7 @@ TEST(PythonBodies, AnswersHaveTheContractsShapeAndOrder) {
             R"([{"name":"a","size":3,"type":"file","mod_time":1.5},)"
             R"({"name":"d","size":4096,"type":"directory","mod_time":1700000000.0}])");
   EXPECT_EQ(execution_body({"o\n", "e", -9, false}), R"({"stdout":"o\n","stderr":"e","exit_code":-9})");
-  EXPECT_EQ(execution_body({"", "e", 1, true}),
-            R"({"stdout":"","stderr":"e","exit_code":1,"timed_out":true})");
+  EXPECT_EQ(execution_body({"", "e", 1, true}), R"({"stdout":"","stderr":"e","exit_code":1,"timed_out":true})");
 }
 
 TEST(PythonBodies, TextStaysAsItIsButForBrokenUtf8) {
@@ -40,14 +39,12 @@ TEST(ExecuteRequest, IsRead) {
   EXPECT_EQ(read_execute_request(R"({"command":"x","timeout_seconds":2.5})", true)->timeout_seconds, 2.5);
   EXPECT_EQ(read_execute_request(R"({"command":"x","timeout_seconds":3})", true)->timeout_seconds, 3.0);
   EXPECT_EQ(read_execute_request(R"({"command":"x","timeout_seconds":"4.5"})", true)->timeout_seconds, 4.5);
-  EXPECT_EQ(read_execute_request(R"({"command":"x","timeout_seconds":null})", true)->timeout_seconds,
-            std::nullopt);
+  EXPECT_EQ(read_execute_request(R"({"command":"x","timeout_seconds":null})", true)->timeout_seconds, std::nullopt);
   EXPECT_EQ(read_execute_request(R"({"command":""})", true)->command, "") << "refused later, as a failed run";
 }
 
 TEST(ExecuteRequest, ProblemsAreListedInTheFrameworksWords) {
-  EXPECT_EQ(wrong(""),
-            R"({"detail":[{"type":"missing","loc":["body"],"msg":"Field required","input":null}]})");
+  EXPECT_EQ(wrong(""), R"({"detail":[{"type":"missing","loc":["body"],"msg":"Field required","input":null}]})");
   EXPECT_EQ(wrong("{}"),
             R"({"detail":[{"type":"missing","loc":["body","command"],"msg":"Field required","input":{}}]})");
   EXPECT_EQ(wrong(R"({"command":5})"), R"({"detail":[{"type":"string_type","loc":["body","command"],)"
@@ -59,9 +56,8 @@ TEST(ExecuteRequest, ProblemsAreListedInTheFrameworksWords) {
             R"({"detail":[{"type":"model_attributes_type","loc":["body"],)"
             R"("msg":"Input should be a valid dictionary or object to extract fields from",)"
             R"("input":"{\"command\":\"ls\"}"}]})");
-  EXPECT_EQ(wrong("{\"command\""),
-            R"({"detail":[{"type":"json_invalid","loc":["body",10],"msg":"JSON decode error",)"
-            R"("input":{},"ctx":{"error":"the body is not valid JSON"}}]})");
+  EXPECT_EQ(wrong("{\"command\""), R"({"detail":[{"type":"json_invalid","loc":["body",10],"msg":"JSON decode error",)"
+                                   R"("input":{},"ctx":{"error":"the body is not valid JSON"}}]})");
   EXPECT_EQ(wrong(R"({"timeout_seconds":0})"),
             R"({"detail":[{"type":"missing","loc":["body","command"],"msg":"Field required",)"
             R"("input":{"timeout_seconds":0}},{"type":"greater_than","loc":["body","timeout_seconds"],)"
@@ -86,8 +82,7 @@ TEST(ExecuteRequest, SurvivesHostileJson) {
   EXPECT_THAT(wrong("\xff", false), HasSubstr("\xef\xbf\xbd")) << "an echo is made printable";
   const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
   EXPECT_THAT(wrong(deep), HasSubstr("nested deeper than 64 levels"));
-  EXPECT_THAT(wrong(R"({"command":"[[\"[","x":)" + std::string(62, '[') + std::string(62, ']') + "}"),
-              "accepted");
+  EXPECT_THAT(wrong(R"({"command":"[[\"[","x":)" + std::string(62, '[') + std::string(62, ']') + "}"), "accepted");
 }
 
 TEST(IsJsonType, TakesJsonAndItsKin) {
@@ -95,8 +90,8 @@ TEST(IsJsonType, TakesJsonAndItsKin) {
        {"application/json", "Application/JSON; charset=utf-8", "application/ld+json", " application/json "}) {
     EXPECT_TRUE(is_json_type(type)) << type;
   }
-  for (const char* type : {"", "text/plain", "text/json", "application/jsonx", "application/+json",
-                           "application/x-www-form-urlencoded"}) {
+  for (const char* type :
+       {"", "text/plain", "text/json", "application/jsonx", "application/+json", "application/x-www-form-urlencoded"}) {
     EXPECT_FALSE(is_json_type(type)) << type;
   }
 }

@@ -12,15 +12,9 @@
 namespace sandgate::runtime {
 namespace {
 
-Answer message(uint16_t status, std::string_view text) {
-  return json_answer(status, python::message_body(text));
-}
-Answer detail(uint16_t status, std::string_view text) {
-  return json_answer(status, python::detail_body(text));
-}
-Answer denied() {
-  return message(403, "Access denied");
-}
+Answer message(uint16_t status, std::string_view text) { return json_answer(status, python::message_body(text)); }
+Answer detail(uint16_t status, std::string_view text) { return json_answer(status, python::detail_body(text)); }
+Answer denied() { return message(403, "Access denied"); }
 
 struct Found {
   std::string path;  // as finally understood
@@ -46,8 +40,8 @@ std::string disposition(const Location& location) {
   if (std::all_of(name.begin(), name.end(), plain)) return "attachment; filename=\"" + name + "\"";
   std::string encoded = "attachment; filename*=utf-8''";
   for (const char c : name) {
-    const bool kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      c == '-' || c == '.' || c == '_' || c == '~';
+    const bool kept = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                      c == '.' || c == '_' || c == '~';
     constexpr std::string_view kHex = "0123456789ABCDEF";
     const auto byte = static_cast<unsigned char>(c);
     if (kept) {
@@ -76,11 +70,9 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
     answer.status = 304;
     return answer;
   }
-  answer.with("Content-Type", "application/octet-stream")
-      .with("Content-Disposition", disposition(*found.location));
+  answer.with("Content-Type", "application/octet-stream").with("Content-Disposition", disposition(*found.location));
   // If-Range: the range holds only for the very version the client knows (RFC 9110 13.1.5).
-  const bool same_version =
-      request.if_range.empty() || request.if_range == tag || request.if_range == modified;
+  const bool same_version = request.if_range.empty() || request.if_range == tag || request.if_range == modified;
   const RangeAnswer range = same_version ? read_range(request.range, size) : RangeAnswer{};
   switch (range.kind) {
     case RangeAnswer::kWhole:
@@ -104,8 +96,7 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
 
 Answer list(const BaseDirectory& base, std::string path, size_t entries_max) {
   const Found found = find(base, std::move(path));
-  if (!found.location)
-    return found.location.error().outside ? denied() : message(404, "Path is not a directory");
+  if (!found.location) return found.location.error().outside ? denied() : message(404, "Path is not a directory");
   if (found.location->kind != Location::Kind::kDirectory) return message(404, "Path is not a directory");
   const auto entries = list_directory(base, *found.location, entries_max);
   if (!entries) return message(500, "List files failed: " + entries.error().message);
@@ -135,8 +126,8 @@ Match match(std::string_view decoded) {
     Route route;
   };
   // Upstream redirects `/list` to `/list/`, and the SDKs refuse redirects: both forms are the same here.
-  for (const Prefix& prefix : {Prefix{"/download", Route::kDownload}, Prefix{"/list", Route::kList},
-                               Prefix{"/exists", Route::kExists}}) {
+  for (const Prefix& prefix :
+       {Prefix{"/download", Route::kDownload}, Prefix{"/list", Route::kList}, Prefix{"/exists", Route::kExists}}) {
     if (decoded == prefix.text) return {prefix.route, {}};
     if (decoded.starts_with(prefix.text) && decoded[prefix.text.size()] == '/') {
       return {prefix.route, std::string(decoded.substr(prefix.text.size() + 1))};
@@ -184,8 +175,6 @@ std::unique_ptr<Call> PythonDialect::begin(const Request& request, Responder& re
   return nullptr;
 }
 
-Answer PythonDialect::refusal(uint16_t status, std::string_view why) {
-  return detail(status, why);
-}
+Answer PythonDialect::refusal(uint16_t status, std::string_view why) { return detail(status, why); }
 
 }  // namespace sandgate::runtime

@@ -43,8 +43,7 @@ Result<std::unique_ptr<RuntimeServer>> RuntimeServer::create(const RuntimeOption
   return server;
 }
 
-RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base,
-                             std::unique_ptr<WatchNetwork> network)
+RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base, std::unique_ptr<WatchNetwork> network)
     : options_(options),
       base_(std::move(base)),
       network_(std::move(network)),
@@ -55,14 +54,11 @@ RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base,
       server_(context_, *this, this),
       stop_timer_(*this) {}
 
-RuntimeServer::~RuntimeServer() {
-  server_.abort_all();
-}
+RuntimeServer::~RuntimeServer() { server_.abort_all(); }
 
 Result<void> RuntimeServer::listen() {
   io::ListenOptions listen_options;
-  listen_options.reuse_port =
-      false;  // a second runtime on the same address is a mistake, and shall hear of it
+  listen_options.reuse_port = false;  // a second runtime on the same address is a mistake, and shall hear of it
   const auto fd = io::open_listener(options_.bind, listen_options);
   if (!fd) return tl::unexpected(fd.error());
   auto listener = network_->sockets().adopt_listener(*fd);
@@ -122,9 +118,7 @@ void RuntimeServer::on_connection_closed(wire::H1ServerConnection& connection) {
   loop_.retire(std::unique_ptr<io::Retirable>(std::move(exchange)));
 }
 
-bool RuntimeServer::admit(const Endpoint&) {
-  return server_.connections() < options_.connections_max;
-}
+bool RuntimeServer::admit(const Endpoint&) { return server_.connections() < options_.connections_max; }
 
 void RuntimeServer::on_stop_requested(int) {
   if (stopping_) return on_deadline(loop_.now());

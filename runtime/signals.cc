@@ -8,8 +8,7 @@
 
 namespace sandgate::runtime {
 
-Result<std::unique_ptr<SignalWatch>> SignalWatch::create(io::Loop& loop, WatchNetwork& network,
-                                                         SignalEvents& events) {
+Result<std::unique_ptr<SignalWatch>> SignalWatch::create(io::Loop& loop, WatchNetwork& network, SignalEvents& events) {
   sigset_t wanted;
   sigset_t before;
   ::sigemptyset(&wanted);

@@ -21,8 +21,7 @@ class SignalEvents {
 /// Blocks the signals in the calling thread as long as it lives. Make it before any other thread is started.
 class SignalWatch final : private io::ReadyHandler {
  public:
-  static Result<std::unique_ptr<SignalWatch>> create(io::Loop& loop, WatchNetwork& network,
-                                                     SignalEvents& events);
+  static Result<std::unique_ptr<SignalWatch>> create(io::Loop& loop, WatchNetwork& network, SignalEvents& events);
   ~SignalWatch();
 
  private:

@@ -82,8 +82,7 @@ tl::expected<Spawned, int> spawn(const std::vector<std::string>& words, int dire
   }
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
-  for (const std::string& word : words)
-    argv.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write
   argv.push_back(nullptr);
   Spawned child;
   if (const int error =

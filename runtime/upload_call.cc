@@ -7,22 +7,21 @@ namespace sandgate::runtime {
 namespace {
 
 constexpr std::string_view kPartName = "file";
-constexpr uint64_t kOtherBytesMax =
-    1024 * 1024;  // of fields nobody asked for; part heads and delimiters come on top
+constexpr uint64_t kOtherBytesMax = 1024 * 1024;  // of fields nobody asked for; part heads and delimiters come on top
 
 Answer failed(uint16_t status, std::string_view why) {
   return json_answer(status, python::message_body("File upload failed: " + std::string(why)));
 }
 
 Answer too_large(const WorkLimits& limits) {
-  return failed(413, "the file is larger than " + std::to_string(limits.upload_bytes_max) +
-                         " bytes (--upload-bytes-max)");
+  return failed(413,
+                "the file is larger than " + std::to_string(limits.upload_bytes_max) + " bytes (--upload-bytes-max)");
 }
 
 }  // namespace
 
-std::unique_ptr<Call> UploadCall::begin(const Request& request, const BaseDirectory& base,
-                                        const WorkLimits& limits, Responder& responder) {
+std::unique_ptr<Call> UploadCall::begin(const Request& request, const BaseDirectory& base, const WorkLimits& limits,
+                                        Responder& responder) {
   auto boundary = multipart_boundary(request.content_type);
   if (!boundary) {
     responder.respond(json_answer(422, python::missing_file_body(false)));
@@ -87,8 +86,8 @@ bool UploadCall::on_part_bytes(std::string_view bytes) {
   if (!in_file_) {
     other_bytes_ += bytes.size();
     if (other_bytes_ <= kOtherBytesMax) return true;
-    return refuse(failed(
-        413, "fields other than the file hold more than " + std::to_string(kOtherBytesMax) + " bytes"));
+    return refuse(
+        failed(413, "fields other than the file hold more than " + std::to_string(kOtherBytesMax) + " bytes"));
   }
   if (bytes.size() > limits_.upload_bytes_max - file_->size()) return refuse(too_large(limits_));
   if (const auto written = file_->write(bytes); !written) return refuse(failed(500, written.error().message));

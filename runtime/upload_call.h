@@ -16,8 +16,8 @@ namespace sandgate::runtime {
 class UploadCall final : public Call, private PartSink {
  public:
   /// As Dialect::begin().
-  static std::unique_ptr<Call> begin(const Request& request, const BaseDirectory& base,
-                                     const WorkLimits& limits, Responder& responder);
+  static std::unique_ptr<Call> begin(const Request& request, const BaseDirectory& base, const WorkLimits& limits,
+                                     Responder& responder);
 
   void on_body(std::string_view bytes) override;
   void on_body_end() override;

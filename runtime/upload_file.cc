@@ -69,8 +69,7 @@ Result<void> UploadFile::commit() {
   }
   const auto parent = make_parents(target_);
   if (!parent) return refuse(parent.error().error);
-  if (::renameat(target_.dir.get(), temporary_.c_str(), parent->get(), target_.name.c_str()) != 0)
-    return refuse(errno);
+  if (::renameat(target_.dir.get(), temporary_.c_str(), parent->get(), target_.name.c_str()) != 0) return refuse(errno);
   temporary_.clear();
   // The last chance to hear of an error the file system kept back (quota, network file systems).
   if (::close(file_.release()) != 0 && errno != EINTR) return refuse(errno);

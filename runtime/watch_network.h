@@ -28,9 +28,7 @@ class WatchNetwork final : public io::Network {
   /// No further report, also within this turn; what is left of `watched` goes with the turn's end.
   void unwatch(int fd, std::unique_ptr<io::Pollable> watched, io::Loop& loop);
 
-  std::unique_ptr<io::Socket> connect(const Endpoint& to, int& error) override {
-    return sockets_->connect(to, error);
-  }
+  std::unique_ptr<io::Socket> connect(const Endpoint& to, int& error) override { return sockets_->connect(to, error); }
   size_t wait(std::span<Event> events, Millis timeout) override;
   void wake() override { sockets_->wake(); }
 

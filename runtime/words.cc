@@ -5,9 +5,7 @@
 namespace sandgate::runtime {
 namespace {
 
-bool is_separator(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_separator(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 class Splitter {
  public:
@@ -63,8 +61,7 @@ class Splitter {
         ++at_;
         return {};
       }
-      const bool escape =
-          c == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
+      const bool escape = c == '\\' && at_ + 1 < text_.size() && (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\');
       if (escape) ++at_;
       append(text_[at_++]);
     }
@@ -80,8 +77,8 @@ class Splitter {
   }
 
   tl::unexpected<Error> unclosed(size_t open) const {
-    return fail(std::string("No closing quotation: the ") + text_[open] + " at position " +
-                std::to_string(open) + " is never closed");
+    return fail(std::string("No closing quotation: the ") + text_[open] + " at position " + std::to_string(open) +
+                " is never closed");
   }
 
   std::string& word() { return word_ ? *word_ : word_.emplace(); }
@@ -99,8 +96,6 @@ class Splitter {
 
 }  // namespace
 
-Result<std::vector<std::string>> split_words(std::string_view text) {
-  return Splitter(text).run();
-}
+Result<std::vector<std::string>> split_words(std::string_view text) { return Splitter(text).run(); }
 
 }  // namespace sandgate::runtime

@@ -67,8 +67,7 @@ BENCHMARK(identify_fields);
 // As many fields as the limit lets through: the most one head can cost.
 void parse_request_with_fields(benchmark::State& state) {
   std::string bytes = "GET / HTTP/1.1\r\nHost: gateway.example.internal\r\n";
-  for (int64_t i = 1; i < state.range(0); ++i)
-    bytes += "X-Field-" + std::to_string(i) + ": some value or other\r\n";
+  for (int64_t i = 1; i < state.range(0); ++i) bytes += "X-Field-" + std::to_string(i) + ": some value or other\r\n";
   bytes += "\r\n";
   RequestHead head;
   for (auto _ : state) {

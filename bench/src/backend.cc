@@ -241,8 +241,7 @@ void Connection::answer(size_t body_bytes) {
 }
 
 void Connection::accept_upgrade(std::string_view key) {
-  const std::string text =
-      std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455, section 1.3
+  const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455, section 1.3
   unsigned char digest[SHA_DIGEST_LENGTH];
   SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
   unsigned char encoded[32];
@@ -287,8 +286,7 @@ bool Connection::echo_frames() {
 
 bool Connection::flush() {
   while (!out_.empty()) {
-    const ssize_t sent =
-        send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | (filling_left_ > 0 ? MSG_MORE : 0));
+    const ssize_t sent = send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | (filling_left_ > 0 ? MSG_MORE : 0));
     if (sent < 0) return errno == EAGAIN;
     out_.erase(0, static_cast<size_t>(sent));
   }
@@ -355,8 +353,7 @@ int main(int argc, char** argv) {
   std::memset(filling, 'x', sizeof filling);
   filling_fd = memfd_create("filling", 0);
   if (write(filling_fd, filling, sizeof filling) < 0) return 1;
-  const int listener =
-      listen_on(argc > 2 ? argv[2] : "127.0.0.1", static_cast<int>(std::strtol(argv[1], nullptr, 10)));
+  const int listener = listen_on(argc > 2 ? argv[2] : "127.0.0.1", static_cast<int>(std::strtol(argv[1], nullptr, 10)));
   const int epoll_fd = epoll_create1(0);
   epoll_event event{};
   event.events = EPOLLIN;

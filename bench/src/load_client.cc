@@ -166,8 +166,7 @@ void Client::send_next() {
   if (upgraded_) {
     started_s_ = monotonic_s();
     echo_read_ = 0;
-    if (write_some(masked_frame(), kMaskedFrame) != static_cast<ssize_t>(kMaskedFrame))
-      workload_->tally.errors++;
+    if (write_some(masked_frame(), kMaskedFrame) != static_cast<ssize_t>(kMaskedFrame)) workload_->tally.errors++;
     return;
   }
   // With a connection per request the clock started when the one before ended: connecting is part of the
@@ -175,8 +174,7 @@ void Client::send_next() {
   if (started_s_ == 0 || !options.reconnects()) started_s_ = monotonic_s();
   const auto& requests = workload_->requests;
   const std::string& request = requests[requests.size() > 1 ? next_random() % requests.size() : 0];
-  if (write_some(request.data(), request.size()) != static_cast<ssize_t>(request.size()))
-    workload_->tally.errors++;
+  if (write_some(request.data(), request.size()) != static_cast<ssize_t>(request.size())) workload_->tally.errors++;
   if (options.mode == Mode::kUpload) {
     upload_sent_ = 0;
     continue_upload();
@@ -208,8 +206,7 @@ void Client::on_readable() {
       return restart_after_error();
     }
     const auto size = static_cast<size_t>(got);
-    if (workload_->tally.measuring && workload_->options.mode != Mode::kUpload)
-      workload_->tally.bytes += size;
+    if (workload_->tally.measuring && workload_->options.mode != Mode::kUpload) workload_->tally.bytes += size;
     const bool done = upgraded_ ? take_echo(size) : take_bytes(read_buffer, size);
     if (done) {
       exchange_done();

@@ -32,8 +32,7 @@ double parse_number(const std::string& name, const std::string& text, double low
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   if (end == text.c_str() || *end != '\0' || !(value >= low && value <= high)) {
-    usage_error(name + " " + text + " is not a number from " + std::to_string(low) + " to " +
-                std::to_string(high));
+    usage_error(name + " " + text + " is not a number from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return value;
 }
@@ -49,8 +48,7 @@ std::vector<pid_t> parse_pids(const std::string& text) {
 
 // The address of sandbox number i; run.py gives the same to the proxies.
 std::string sandbox_address(int i) {
-  return "127." + std::to_string(1 + (i >> 16)) + "." + std::to_string((i >> 8) & 255) + "." +
-         std::to_string(i & 255);
+  return "127." + std::to_string(1 + (i >> 16)) + "." + std::to_string((i >> 8) & 255) + "." + std::to_string(i & 255);
 }
 
 }  // namespace

@@ -37,8 +37,7 @@ class Generator {
       if (monotonic_s() - begin_s > kIdleSetupMaxS) break;
     }
     const bool all = workload_.tally.idle >= clients_.size();
-    std::printf("{\"idle\":%zu,\"errs\":%lu,\"secs\":%.2f}\n", workload_.tally.idle, errors(),
-                monotonic_s() - begin_s);
+    std::printf("{\"idle\":%zu,\"errs\":%lu,\"secs\":%.2f}\n", workload_.tally.idle, errors(), monotonic_s() - begin_s);
     std::fflush(stdout);
     char byte = 0;
     while (all && read(STDIN_FILENO, &byte, 1) > 0) {
@@ -100,16 +99,14 @@ class Generator {
       const auto at = static_cast<size_t>(share * static_cast<double>(latencies.size()));
       return static_cast<double>(latencies[std::min(latencies.size() - 1, at)]);
     };
-    std::printf(
-        "{\"req\":%.0f,\"secs\":%.4f,\"rps\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"errs\":%lu,",
-        requests, window_s, ratio(requests, window_s), percentile(.5), percentile(.99), percentile(.999),
-        errors());
-    std::printf("\"bytes\":%.0f,\"cpu\":%.6f,\"user\":%.2f,\"sys\":%.2f,\"us_per_req\":%.3f,\"util\":%.3f,",
-                bytes, cpu_s, at_end.user_s - at_begin_.user_s, at_end.system_s - at_begin_.system_s,
+    std::printf("{\"req\":%.0f,\"secs\":%.4f,\"rps\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"errs\":%lu,",
+                requests, window_s, ratio(requests, window_s), percentile(.5), percentile(.99), percentile(.999),
+                errors());
+    std::printf("\"bytes\":%.0f,\"cpu\":%.6f,\"user\":%.2f,\"sys\":%.2f,\"us_per_req\":%.3f,\"util\":%.3f,", bytes,
+                cpu_s, at_end.user_s - at_begin_.user_s, at_end.system_s - at_begin_.system_s,
                 ratio(cpu_s * 1e6, requests), ratio(cpu_s, window_s));
-    std::printf("\"cpu_ms_per_gib\":%.2f,\"gbps\":%.3f,\"memory_kib\":%lu}\n",
-                ratio(cpu_s * 1e3, bytes / (1 << 30)), ratio(bytes / 1e9, window_s),
-                static_cast<unsigned long>(memory_kib));
+    std::printf("\"cpu_ms_per_gib\":%.2f,\"gbps\":%.3f,\"memory_kib\":%lu}\n", ratio(cpu_s * 1e3, bytes / (1 << 30)),
+                ratio(bytes / 1e9, window_s), static_cast<unsigned long>(memory_kib));
   }
 
   static constexpr int kEventsMax = 1024;

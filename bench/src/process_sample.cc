@@ -33,8 +33,8 @@ void add_ticks(pid_t pid, CpuSample& sample) {
 
 void add_run_time(pid_t pid, CpuSample& sample) {
   std::error_code gone;
-  for (fs::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", gone), end;
-       !gone && thread != end; thread.increment(gone)) {
+  for (fs::directory_iterator thread("/proc/" + std::to_string(pid) + "/task", gone), end; !gone && thread != end;
+       thread.increment(gone)) {
     std::ifstream file(thread->path() / "schedstat");
     double run_ns = 0;
     if (file >> run_ns) sample.run_s += run_ns * 1e-9;

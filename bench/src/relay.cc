@@ -84,8 +84,7 @@ void splice_across(End* from) {
       }
       from->in_pipe = static_cast<uint32_t>(got);
     }
-    const ssize_t sent =
-        splice(from->pipe_out, nullptr, to->fd, nullptr, from->in_pipe, kFlags | SPLICE_F_MORE);
+    const ssize_t sent = splice(from->pipe_out, nullptr, to->fd, nullptr, from->in_pipe, kFlags | SPLICE_F_MORE);
     if (sent < 0) {
       if (errno != EAGAIN) kill_both(from);
       return;
@@ -165,8 +164,7 @@ void accept_waiting(int listener) {
     server->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     const int one = 1;
     setsockopt(server->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    server->connecting =
-        connect(server->fd, reinterpret_cast<sockaddr*>(&destination), sizeof destination) != 0;
+    server->connecting = connect(server->fd, reinterpret_cast<sockaddr*>(&destination), sizeof destination) != 0;
     watch(server);
     watch(client);
   }
@@ -199,8 +197,7 @@ int main(int argc, char** argv) {
   const int one = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (bind(listener, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
-      listen(listener, 16384) != 0) {
+  if (bind(listener, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 || listen(listener, 16384) != 0) {
     std::fprintf(stderr, "relay: port %s: %s\n", argv[1], std::strerror(errno));
     return 1;
   }

@@ -16,6 +16,5 @@ uint64_t odd_events() noexcept;
 
 }  // namespace sandgate
 
-#define SG_ASSERT(condition) \
-  ((condition) ? void(0) : ::sandgate::assertion_failed(#condition, __FILE__, __LINE__))
+#define SG_ASSERT(condition) ((condition) ? void(0) : ::sandgate::assertion_failed(#condition, __FILE__, __LINE__))
 #define SG_ODD(what) ::sandgate::odd_event(what, __FILE__, __LINE__)

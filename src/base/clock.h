@@ -28,7 +28,8 @@ class Clock {
   MonoTime now() const { return now_; }
   WallTime wall() const { return wall_; }
   virtual void refresh() = 0;
-  /// The time right now, past the frozen one: for measuring how long a turn took. Clocks that are moved by hand have no other.
+  /// The time right now, past the frozen one: for measuring how long a turn took. Clocks that are moved by hand have no
+  /// other.
   virtual MonoTime precise() const { return now_; }
 
  protected:
@@ -50,8 +51,7 @@ class SystemClock final : public Clock {
 /// A clock that moves only when told to.
 class FakeClock final : public Clock {
  public:
-  explicit FakeClock(MonoTime start = MonoTime(Seconds(1000)),
-                     WallTime wall = WallTime(Seconds(1'700'000'000))) {
+  explicit FakeClock(MonoTime start = MonoTime(Seconds(1000)), WallTime wall = WallTime(Seconds(1'700'000'000))) {
     now_ = start;
     wall_ = wall;
   }
@@ -62,10 +62,8 @@ class FakeClock final : public Clock {
   }
 };
 
-/// `from + by` that stops at kFarFuture instead of running over; a zero or negative `by` means "no limit" to callers that
-/// pass limits where 0 is off.
-inline MonoTime deadline_after(MonoTime from, Nanos by) {
-  return by >= kFarFuture - from ? kFarFuture : from + by;
-}
+/// `from + by` that stops at kFarFuture instead of running over; a zero or negative `by` means "no limit" to callers
+/// that pass limits where 0 is off.
+inline MonoTime deadline_after(MonoTime from, Nanos by) { return by >= kFarFuture - from ? kFarFuture : from + by; }
 
 }  // namespace sandgate

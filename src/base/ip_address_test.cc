@@ -11,8 +11,7 @@ namespace sandgate {
 namespace {
 
 TEST(IpAddressTest, V4Table) {
-  for (const char* text :
-       {"0.0.0.0", "1.2.3.4", "10.0.0.1", "127.0.0.1", "192.168.255.254", "255.255.255.255"}) {
+  for (const char* text : {"0.0.0.0", "1.2.3.4", "10.0.0.1", "127.0.0.1", "192.168.255.254", "255.255.255.255"}) {
     const auto address = IpAddress::parse(text);
     ASSERT_TRUE(address.has_value()) << text;
     EXPECT_TRUE(address->is_v4());
@@ -143,8 +142,8 @@ TEST(IpAddressTest, V6Table) {
 
 TEST(IpAddressTest, MappedFormsAreTheIPv4Address) {
   const IpAddress plain = *IpAddress::parse("127.0.0.1");
-  for (const char* text : {"::ffff:127.0.0.1", "::FFFF:127.0.0.1", "::ffff:7f00:1",
-                           "0:0:0:0:0:ffff:7f00:0001", "0:0:0:0:0:ffff:127.0.0.1"}) {
+  for (const char* text : {"::ffff:127.0.0.1", "::FFFF:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:7f00:0001",
+                           "0:0:0:0:0:ffff:127.0.0.1"}) {
     const auto address = IpAddress::parse(text);
     ASSERT_TRUE(address.has_value()) << text;
     EXPECT_EQ(*address, plain) << text;
@@ -178,11 +177,10 @@ TEST(EndpointTest, Table) {
     ASSERT_TRUE(endpoint.has_value()) << text;
     EXPECT_EQ(endpoint->to_string(), printed);
   }
-  for (const char* text :
-       {"",           ":",          ":80",        "1.2.3.4",     "1.2.3.4:",     "1.2.3.4:65536",
-        "1.2.3.4:-1", "1.2.3.4:+1", "1.2.3.4:8a", "1.2.3.4: 80", "1.2.3.4:80 ",  "::1",
-        "::1:80",     "[::1]",      "[::1]:",     "[::1]80",     "[1.2.3.4]:80", "[]:80",
-        "[::1:80",    "::1]:80",    "a:80",       "[::1%lo]:80", "1.2.3.4:80:90"}) {
+  for (const char* text : {"",           ":",          ":80",        "1.2.3.4",     "1.2.3.4:",     "1.2.3.4:65536",
+                           "1.2.3.4:-1", "1.2.3.4:+1", "1.2.3.4:8a", "1.2.3.4: 80", "1.2.3.4:80 ",  "::1",
+                           "::1:80",     "[::1]",      "[::1]:",     "[::1]80",     "[1.2.3.4]:80", "[]:80",
+                           "[::1:80",    "::1]:80",    "a:80",       "[::1%lo]:80", "1.2.3.4:80:90"}) {
     EXPECT_FALSE(Endpoint::parse(text).has_value()) << text;
   }
 }

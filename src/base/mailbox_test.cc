@@ -50,8 +50,7 @@ TEST(MailboxTest, ManySendersLoseNothing) {
   for (std::thread& t : senders) t.join();
   std::vector<int> last(kSenders, -1);
   for (int message : got) {
-    EXPECT_LT(last[static_cast<size_t>(message / kEach)], message % kEach)
-        << "one sender's messages keep their order";
+    EXPECT_LT(last[static_cast<size_t>(message / kEach)], message % kEach) << "one sender's messages keep their order";
     last[static_cast<size_t>(message / kEach)] = message % kEach;
   }
   EXPECT_GE(wakes.load(), 1);

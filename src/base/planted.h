@@ -4,10 +4,12 @@
 
 #ifdef SANDGATE_PLANTED_BUGS
 #include <cstdlib>
+#include <string>
+#include <string_view>
 namespace sandgate {
 inline bool planted_bug(int number) {
   const char* value = std::getenv("SANDGATE_PLANTED_BUG");
-  return value != nullptr && std::atoi(value) == number;  // NOLINT: test builds only
+  return value != nullptr && std::string_view(value) == std::to_string(number);
 }
 }  // namespace sandgate
 #define SG_PLANTED(number) ::sandgate::planted_bug(number)

@@ -33,9 +33,7 @@ class Random {
   }
 
   /// Uniform in [0, bound); 0 for bound 0. The bias of the multiplication is far below what anyone here could notice.
-  uint64_t below(uint64_t bound) {
-    return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
-  }
+  uint64_t below(uint64_t bound) { return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64); }
 
   /// True once in `times` on average.
   bool one_in(uint64_t times) { return below(times) == 0; }

@@ -97,8 +97,7 @@ TEST(SecretTest, ShowsItselfOnlyWhenAsked) {
   EXPECT_FALSE(secret.empty());
   EXPECT_TRUE(Secret().empty());
   EXPECT_EQ(Secret::redacted(), "<redacted>");
-  static_assert(!std::is_convertible_v<Secret, std::string> &&
-                !std::is_convertible_v<Secret, std::string_view>);
+  static_assert(!std::is_convertible_v<Secret, std::string> && !std::is_convertible_v<Secret, std::string_view>);
 }
 
 TEST(AssertDeathTest, StopsWithTheConditionAndThePlace) {

@@ -25,9 +25,7 @@ const std::vector<std::string_view>& flag_names() {
   return kNames;
 }
 
-bool is_flag_name(std::string_view name) {
-  return std::ranges::find(flag_names(), name) != flag_names().end();
-}
+bool is_flag_name(std::string_view name) { return std::ranges::find(flag_names(), name) != flag_names().end(); }
 
 /// `-name` becomes `--name`, and `--name=` becomes `--name` and an empty word: CLI11 would take the next word
 /// for it.

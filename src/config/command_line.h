@@ -20,8 +20,7 @@ struct CommandLine {
   bool version = false;
   std::optional<std::string> config_file;
   std::vector<GivenFlag> flags;
-  std::vector<std::string>
-      problems;  ///< unknown flags (with the nearest known one), missing values, stray words
+  std::vector<std::string> problems;  ///< unknown flags (with the nearest known one), missing values, stray words
 };
 
 /// Arguments after the program's and the command's name. `--flag VALUE`, `--flag=VALUE`, and as Go's programs

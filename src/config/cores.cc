@@ -69,8 +69,6 @@ unsigned available_cores() {
   return std::max(1U, cores);
 }
 
-unsigned default_workers() {
-  return std::min(4U, available_cores());
-}
+unsigned default_workers() { return std::min(4U, available_cores()); }
 
 }  // namespace sandgate::config

@@ -114,11 +114,9 @@ void apply_file(const std::string& path, Options& options, Problems& problems) {
     if (s == nullptr && find_absent(entry.key) == nullptr) {
       problems.push_back(unknown_key(path, entry));
     } else if (entry.is_list && (s == nullptr || !s->is_list)) {
-      problems.push_back(
-          fmt::format("{}: line {}: {} takes one value, not a list", path, entry.line, entry.key));
+      problems.push_back(fmt::format("{}: line {}: {} takes one value, not a list", path, entry.line, entry.key));
     } else {
-      const std::string place =
-          fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, quoted(entry.value));
+      const std::string place = fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, quoted(entry.value));
       apply(entry.key, entry.value, place, options, problems);
     }
   }
@@ -128,8 +126,8 @@ void apply_file(const std::string& path, Options& options, Problems& problems) {
 void finish(Options& options, Problems& problems) {
   const wire::HeadLimits& head = options.proxy.downstream.head;
   if (head.target_bytes_max > head.head_bytes_max) {
-    problems.push_back(fmt::format("max-target-bytes ({}) is above max-head-bytes ({})",
-                                   head.target_bytes_max, head.head_bytes_max));
+    problems.push_back(
+        fmt::format("max-target-bytes ({}) is above max-head-bytes ({})", head.target_bytes_max, head.head_bytes_max));
   }
   if (options.workers == 0) options.workers = default_workers();
   options.router.timeout = options.proxy.timeout;
@@ -167,9 +165,7 @@ tl::expected<server::RouterServerOptions, Stop> load_router_options(std::span<co
   const std::string* strict = find(environment, "SANDGATE_STRICT_CONFIG");
   apply_environment(environment, strict != nullptr && python_truthy(*strict), options, problems);
   const std::string* from_environment = find(environment, "SANDBOX_ROUTER_CONFIG");
-  const std::string file = line.config_file              ? *line.config_file
-                           : from_environment != nullptr ? *from_environment
-                                                         : "";
+  const std::string file = line.config_file ? *line.config_file : from_environment != nullptr ? *from_environment : "";
   if (!file.empty()) apply_file(file, options, problems);
   for (const GivenFlag& flag : line.flags) {
     apply(flag.name, flag.value, fmt::format("--{}={}", flag.name, quoted(flag.value)), options, problems);
@@ -191,15 +187,13 @@ std::vector<std::string> start_notices(const server::RouterServerOptions& option
       "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "
       "be named");
   using front::router::PodIpPolicy;
-  const PodIpPolicy by_table =
-      options.static_sandboxes_file.empty() ? PodIpPolicy::kAny : PodIpPolicy::kKnown;
+  const PodIpPolicy by_table = options.static_sandboxes_file.empty() ? PodIpPolicy::kAny : PodIpPolicy::kKnown;
   if (options.router.pod_ip_policy.value_or(by_table) == PodIpPolicy::kAny && options.pod_networks.empty()) {
     notices.emplace_back(
         "X-Sandbox-Pod-IP may name any routable address: narrow it with --pod-cidrs or switch it off with "
         "--pod-ip-policy=off");
   }
-  if (options.router.allow_system_targets)
-    notices.emplace_back("reserved names and namespaces may be reached");
+  if (options.router.allow_system_targets) notices.emplace_back("reserved names and namespaces may be reached");
   if (options.allow_loopback_pod_ip) notices.emplace_back("loopback targets are allowed: not for production");
   return notices;
 }

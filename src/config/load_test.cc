@@ -23,8 +23,7 @@ using ::testing::StartsWith;
 
 using Arguments = std::vector<std::string>;
 
-tl::expected<server::RouterServerOptions, Stop> load(const Arguments& arguments,
-                                                     Environment environment = {}) {
+tl::expected<server::RouterServerOptions, Stop> load(const Arguments& arguments, Environment environment = {}) {
   environment.emplace("ROUTER_AUTH_TOKEN", "secret");
   return load_router_options(arguments, environment);
 }
@@ -167,8 +166,8 @@ TEST(Load, WarningShowsNoControlBytes) {
 }
 
 TEST(Load, VeryLargeValuesAreTheLargest) {
-  const auto o = loaded(
-      {}, {{"PROXY_TIMEOUT_SECONDS", "1e300"}, {"WEBSOCKET_MAX_MESSAGE_BYTES", "99999999999999999999"}});
+  const auto o =
+      loaded({}, {{"PROXY_TIMEOUT_SECONDS", "1e300"}, {"WEBSOCKET_MAX_MESSAGE_BYTES", "99999999999999999999"}});
   EXPECT_TRUE(o.warnings.empty());
   EXPECT_EQ(o.proxy.timeout, Millis(std::chrono::hours(8760)));
   EXPECT_EQ(o.proxy.websocket.message_bytes_max, uint64_t{1} << 40);
@@ -176,8 +175,7 @@ TEST(Load, VeryLargeValuesAreTheLargest) {
 
 TEST(Load, PortIsTheListeningPortUnlessAnAddressIsGiven) {
   EXPECT_EQ(loaded({}, {{"PORT", "9000"}}).http_bind_address, ":9000");
-  EXPECT_EQ(loaded({"--http-bind-address=127.0.0.1:81"}, {{"PORT", "9000"}}).http_bind_address,
-            "127.0.0.1:81");
+  EXPECT_EQ(loaded({"--http-bind-address=127.0.0.1:81"}, {{"PORT", "9000"}}).http_bind_address, "127.0.0.1:81");
 }
 
 TEST(Load, RefusesToStartWithoutToken) {
@@ -187,8 +185,7 @@ TEST(Load, RefusesToStartWithoutToken) {
     const auto got = load_router_options({}, environment);
     ASSERT_FALSE(got.has_value());
     EXPECT_EQ(got.error().exit_code, 2);
-    EXPECT_THAT(got.error().err,
-                StartsWith("ROUTER_AUTH_TOKEN must be set to start the sandbox router securely. "));
+    EXPECT_THAT(got.error().err, StartsWith("ROUTER_AUTH_TOKEN must be set to start the sandbox router securely. "));
   }
   const auto allowed = load_router_options({}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "TRUE"}});
   ASSERT_TRUE(allowed.has_value());
@@ -221,9 +218,8 @@ TEST(Load, FlagBeforeFileBeforeEnvironmentBeforeDefault) {
 
 TEST(Load, FileProblemsNameFileLineAndNearestKey) {
   const File typo("workers: 2\nproxy-timeuot: 60s\n");
-  EXPECT_THAT(
-      refused({"--config=" + typo.path()}),
-      HasSubstr(typo.path() + ": line 2: unknown key 'proxy-timeuot'; did you mean 'proxy-timeout'?"));
+  EXPECT_THAT(refused({"--config=" + typo.path()}),
+              HasSubstr(typo.path() + ": line 2: unknown key 'proxy-timeuot'; did you mean 'proxy-timeout'?"));
   const File nested("workers: 2\nproxy:\n  timeout: 60s\n");
   EXPECT_THAT(refused({"--config=" + nested.path()}),
               HasSubstr(nested.path() + ": line 2: 'proxy' holds a nested map"));
@@ -232,8 +228,7 @@ TEST(Load, FileProblemsNameFileLineAndNearestKey) {
   const File list("workers: [1, 2]\n");
   EXPECT_THAT(refused({"--config=" + list.path()}), HasSubstr("line 1: workers takes one value, not a list"));
   const File absent("cache-enabled: true\n");
-  EXPECT_THAT(refused({"--config=" + absent.path()}),
-              HasSubstr("this build does not have the Kubernetes watch"));
+  EXPECT_THAT(refused({"--config=" + absent.path()}), HasSubstr("this build does not have the Kubernetes watch"));
   const File camel("proxyTimeout: 5s\n");
   EXPECT_THAT(refused({"--config=" + camel.path()}), HasSubstr("did you mean 'proxy-timeout'?"));
   EXPECT_THAT(refused({"--config=/nonexistent/x.yaml"}),
@@ -260,8 +255,8 @@ TEST(Load, FlagForms) {
   EXPECT_EQ(loaded({"--metrics-bind-address", "", "--workers", "2"}).metrics_bind_address, "");
   EXPECT_EQ(loaded({"--http-bind-address=[::1]:0"}).http_bind_address, "[::1]:0");
   EXPECT_EQ(loaded({"--dns-server=[fd00::a]:53"}).dns_server, "[fd00::a]:53");
-  const auto lists = loaded({"--trusted-proxy-cidrs=10.0.0.0/8,192.0.2.0/24", "--trusted-proxy-cidrs",
-                             "fd00::/8", "--allowed-namespaces=a,b"});
+  const auto lists = loaded({"--trusted-proxy-cidrs=10.0.0.0/8,192.0.2.0/24", "--trusted-proxy-cidrs", "fd00::/8",
+                             "--allowed-namespaces=a,b"});
   EXPECT_EQ(lists.router.trusted_proxies.size(), 3U);
   EXPECT_THAT(lists.router.allowed_namespaces, ElementsAre("a", "b"));
   EXPECT_TRUE(loaded({"--half-close=allow"}).proxy.half_close_allowed);
@@ -273,17 +268,15 @@ TEST(Load, FlagForms) {
 }
 
 TEST(Load, BadFlagsNameValueAndRange) {
-  EXPECT_EQ(
-      refused({"--proxy-timeout=180"}),
-      "sandgate router: --proxy-timeout='180' has no unit (write 180s or 180ms) (accepted: 1ms to 8760h)\n");
+  EXPECT_EQ(refused({"--proxy-timeout=180"}),
+            "sandgate router: --proxy-timeout='180' has no unit (write 180s or 180ms) (accepted: 1ms to 8760h)\n");
   EXPECT_THAT(refused({"--proxy-timeout=0s"}), HasSubstr("is out of range (accepted: 1ms to 8760h)"));
   EXPECT_THAT(refused({"--proxy-timeout=-5s"}), HasSubstr("is out of range"));
   EXPECT_THAT(refused({"--workers=65"}), HasSubstr("1 to 64, or 0: the cores available"));
   EXPECT_THAT(refused({"--workers=-1"}), HasSubstr("--workers='-1'"));
   EXPECT_THAT(refused({"--workers"}), HasSubstr("--workers"));
   EXPECT_THAT(refused({"--access-log=maybe"}), HasSubstr("true or false"));
-  EXPECT_THAT(refused({"--access-log", "false"}),
-              HasSubstr("unexpected argument 'false' (write --flag=false)"));
+  EXPECT_THAT(refused({"--access-log", "false"}), HasSubstr("unexpected argument 'false' (write --flag=false)"));
   EXPECT_THAT(refused({"--proxytimeout=5s"}),
               HasSubstr("unknown flag '--proxytimeout'; did you mean --proxy-timeout?"));
   EXPECT_THAT(refused({"--zzz"}), HasSubstr("unknown flag '--zzz'"));
@@ -295,18 +288,16 @@ TEST(Load, BadFlagsNameValueAndRange) {
   EXPECT_THAT(refused({"--cluster-domain="}), HasSubstr("is empty"));
   EXPECT_THAT(refused({"--trusted-proxy-cidrs=10.0.0.0/8,x"}), HasSubstr("item 'x'"));
   EXPECT_THAT(refused({"--allowed-upgrades=h2c"}), HasSubstr("item 'h2c'"));
-  EXPECT_THAT(refused({"--max-head-bytes=2048"}),
-              HasSubstr("max-target-bytes (16384) is above max-head-bytes (2048)"));
+  EXPECT_THAT(refused({"--max-head-bytes=2048"}), HasSubstr("max-target-bytes (16384) is above max-head-bytes (2048)"));
   const std::string two = refused({"--workers=x", "--proxy-timeout=x"});
   EXPECT_THAT(two, HasSubstr("--workers="));
   EXPECT_THAT(two, HasSubstr("--proxy-timeout="));
 }
 
 TEST(Load, SettingsOfLaterBuildsAreRefusedUnlessOff) {
-  for (const char* flag :
-       {"--https-bind-address=:8443", "--tls-cert-file=/c", "--mtls-mode=required", "--cache-enabled",
-        "--cache-enabled=true", "--kubeconfig=/k", "--authz-mode=tokenreview", "--authz-mode=scoped-token",
-        "--enable-tracing", "--authz-cookie-name=c"}) {
+  for (const char* flag : {"--https-bind-address=:8443", "--tls-cert-file=/c", "--mtls-mode=required",
+                           "--cache-enabled", "--cache-enabled=true", "--kubeconfig=/k", "--authz-mode=tokenreview",
+                           "--authz-mode=scoped-token", "--enable-tracing", "--authz-cookie-name=c"}) {
     EXPECT_THAT(refused({flag}), HasSubstr("this build does not have")) << flag;
   }
   loaded({"--https-bind-address=", "--mtls-mode=off", "--cache-enabled=false", "--authz-mode=allow-all",
@@ -337,13 +328,10 @@ TEST(Load, TheTokenIsNeverShown) {
 TEST(Load, NoticesSayWhatIsOpen) {
   const auto open = load_router_options({}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "1"}});
   EXPECT_THAT(start_notices(open.value()), ::testing::Contains(HasSubstr("no token is set")));
-  EXPECT_THAT(start_notices(loaded({"--pod-ip-policy=off"})),
-              ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
+  EXPECT_THAT(start_notices(loaded({"--pod-ip-policy=off"})), ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
   EXPECT_THAT(start_notices(loaded({})), ::testing::Contains(HasSubstr("X-Sandbox-Pod-IP may name any")));
-  EXPECT_THAT(start_notices(loaded({"--static-sandboxes=/f"})),
-              ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
-  EXPECT_THAT(start_notices(loaded({"--pod-cidrs=10.0.0.0/8"})),
-              ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
+  EXPECT_THAT(start_notices(loaded({"--static-sandboxes=/f"})), ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
+  EXPECT_THAT(start_notices(loaded({"--pod-cidrs=10.0.0.0/8"})), ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
 }
 
 TEST(Environment, FromTheProcess) {
@@ -369,8 +357,8 @@ TEST(Schema, EverySettingChangesOnlyItself) {
     if (!s.has_flag()) continue;
     // Candidates of every kind; each setting takes at least one that is not its default.
     bool changed = false;
-    for (const char* value : {"true", "false", "7s", "500ms", "7", "300", "2000", "127.0.0.1:7", "a.b", "a",
-                              "/a", "warn", "allow", "off", "10.0.0.0/8"}) {
+    for (const char* value : {"true", "false", "7s", "500ms", "7", "300", "2000", "127.0.0.1:7", "a.b", "a", "/a",
+                              "warn", "allow", "off", "10.0.0.0/8"}) {
       server::RouterServerOptions options;
       const std::string before = s.show(options);
       if (s.set(options, value) || s.show(options) == before) continue;

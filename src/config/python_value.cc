@@ -10,9 +10,7 @@
 namespace sandgate::config {
 namespace {
 
-bool is_python_space(char c) {
-  return (c >= '\t' && c <= '\r') || (c >= '\x1c' && c <= '\x1f') || c == ' ';
-}
+bool is_python_space(char c) { return (c >= '\t' && c <= '\r') || (c >= '\x1c' && c <= '\x1f') || c == ' '; }
 
 /// Appends digits to `out`, dropping underscores that stand between two digits. False when one stands
 /// elsewhere.
@@ -60,8 +58,7 @@ std::string_view python_strip(std::string_view text) {
 std::optional<double> python_float(std::string_view text) {
   text = python_strip(text);
   const double sign = take_minus(text) ? -1.0 : 1.0;
-  if (iequals(text, "inf") || iequals(text, "infinity"))
-    return sign * std::numeric_limits<double>::infinity();
+  if (iequals(text, "inf") || iequals(text, "infinity")) return sign * std::numeric_limits<double>::infinity();
   if (iequals(text, "nan")) return std::numeric_limits<double>::quiet_NaN();
 
   std::string plain;

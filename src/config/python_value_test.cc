@@ -13,10 +13,9 @@ TEST(PythonFloat, ReadsWhatPythonReads) {
   const struct {
     const char* text;
     double value;
-  } cases[] = {
-      {"180", 180},    {" 5 ", 5},         {"\t5\n", 5},    {"1e3", 1000}, {"1E3", 1000}, {"1e+3", 1000},
-      {"1_000", 1000}, {"1_0.2_5", 10.25}, {"1e1_0", 1e10}, {".5", 0.5},   {"5.", 5},     {"+5", 5},
-      {"-0", 0},       {"-2.5", -2.5},     {"007", 7},      {"1e-400", 0}, {"0.5e1", 5},  {"0", 0}};
+  } cases[] = {{"180", 180},    {" 5 ", 5},         {"\t5\n", 5},    {"1e3", 1000}, {"1E3", 1000}, {"1e+3", 1000},
+               {"1_000", 1000}, {"1_0.2_5", 10.25}, {"1e1_0", 1e10}, {".5", 0.5},   {"5.", 5},     {"+5", 5},
+               {"-0", 0},       {"-2.5", -2.5},     {"007", 7},      {"1e-400", 0}, {"0.5e1", 5},  {"0", 0}};
   for (const auto& c : cases) {
     const auto got = python_float(c.text);
     ASSERT_TRUE(got.has_value()) << c.text;
@@ -25,8 +24,7 @@ TEST(PythonFloat, ReadsWhatPythonReads) {
 }
 
 TEST(PythonFloat, NotFinite) {
-  for (const char* text : {"inf", "Infinity", "+INF", "1e999"})
-    EXPECT_EQ(python_float(text), HUGE_VAL) << text;
+  for (const char* text : {"inf", "Infinity", "+INF", "1e999"}) EXPECT_EQ(python_float(text), HUGE_VAL) << text;
   EXPECT_EQ(python_float("-inf"), -HUGE_VAL);
   EXPECT_EQ(python_float(std::string(400, '9')), HUGE_VAL);
   EXPECT_EQ(python_float("0." + std::string(400, '0') + "1"), 0.0);
@@ -54,8 +52,7 @@ TEST(PythonInt, ReadsWhatPythonReads) {
 }
 
 TEST(PythonTruthy, SixWordsInAnyCase) {
-  for (const char* text : {"1", "true", " TRUE ", "t", "Yes", "y", "on\n"})
-    EXPECT_TRUE(python_truthy(text)) << text;
+  for (const char* text : {"1", "true", " TRUE ", "t", "Yes", "y", "on\n"}) EXPECT_TRUE(python_truthy(text)) << text;
   for (const char* text : {"", "0", "false", "no", "off", "2", "enable", "tru"})
     EXPECT_FALSE(python_truthy(text)) << text;
 }

@@ -15,9 +15,7 @@ constexpr Millis kDay = std::chrono::hours(24);
 constexpr Millis kYear = std::chrono::hours(8760);
 constexpr uint64_t kTebi = uint64_t{1} << 40;
 
-Result<std::string> any_text(std::string_view text) {
-  return std::string(text);
-}
+Result<std::string> any_text(std::string_view text) { return std::string(text); }
 
 Result<std::string> optional_bind_address(std::string_view text) {
   return text.empty() ? Result<std::string>(std::string()) : read_bind_address(text);
@@ -46,12 +44,8 @@ std::optional<std::string> upgrade_item(std::string_view text) {
   return lower;
 }
 
-std::string same(const std::string& text) {
-  return text;
-}
-std::string network_text(const IpNetwork& network) {
-  return network.to_string();
-}
+std::string same(const std::string& text) { return text; }
+std::string network_text(const IpNetwork& network) { return network.to_string(); }
 
 Setting trusted_proxies() {
   const auto get = SG_MEMBER(router.trusted_proxies);
@@ -92,9 +86,8 @@ Setting cluster_domain() {
 }
 
 Setting allow_unauthenticated() {
-  Setting s = boolean(
-      "allow-unauthenticated-router", SG_MEMBER(allow_unauthenticated),
-      "Start without a token: whoever reaches the port reaches every sandbox. A token wins over this.");
+  Setting s = boolean("allow-unauthenticated-router", SG_MEMBER(allow_unauthenticated),
+                      "Start without a token: whoever reaches the port reaches every sandbox. A token wins over this.");
   s.environment = {.name = "ALLOW_UNAUTHENTICATED_ROUTER",
                    .accepted = "1, true, t, yes, y or on in any case; everything else is false",
                    .read = [](Options& options, std::string_view raw) {
@@ -124,9 +117,9 @@ Setting auth_token() {
 }
 
 Setting http_bind_address() {
-  Setting s = text("http-bind-address", "HOST:PORT", SG_MEMBER(http_bind_address), read_bind_address,
-                   "an IP address (none: every address) and a port, 0 to 65535; 0: any free port",
-                   "Where clients connect.");
+  Setting s =
+      text("http-bind-address", "HOST:PORT", SG_MEMBER(http_bind_address), read_bind_address,
+           "an IP address (none: every address) and a port, 0 to 65535; 0: any free port", "Where clients connect.");
   s.environment = {.name = "PORT",
                    .accepted = "a port, 0 to 65535; not looked at when the address is given otherwise",
                    .read = [](Options& options, std::string_view raw) -> std::vector<std::string> {
@@ -143,10 +136,7 @@ Setting pod_ip_policy() {
   using front::router::PodIpPolicy;
   return choice<std::optional<PodIpPolicy>>(
       "pod-ip-policy", SG_MEMBER(router.pod_ip_policy),
-      {{"auto", std::nullopt},
-       {"known", PodIpPolicy::kKnown},
-       {"any", PodIpPolicy::kAny},
-       {"off", PodIpPolicy::kOff}},
+      {{"auto", std::nullopt}, {"known", PodIpPolicy::kKnown}, {"any", PodIpPolicy::kAny}, {"off", PodIpPolicy::kOff}},
       "What X-Sandbox-Pod-IP may name: an address the table of sandboxes has for that sandbox, any routable "
       "address, or "
       "nothing (the header is ignored); auto: known where there is a table (static-sandboxes), else any.");
@@ -164,11 +154,10 @@ void add_process(std::vector<Setting>& all) {
       {http_bind_address(),
        text("metrics-bind-address", "HOST:PORT", SG_MEMBER(metrics_bind_address), optional_bind_address,
             "as http-bind-address; empty: off", "Where /metrics is served."),
-       text("health-probe-bind-address", "HOST:PORT", SG_MEMBER(health_probe_bind_address),
-            optional_bind_address, "as http-bind-address; empty: off",
-            "Where /healthz and /readyz are served."),
-       number("workers", "COUNT", SG_MEMBER(workers),
-              {1, 64, "the cores available to the container, at most 4"}, "Threads that carry traffic."),
+       text("health-probe-bind-address", "HOST:PORT", SG_MEMBER(health_probe_bind_address), optional_bind_address,
+            "as http-bind-address; empty: off", "Where /healthz and /readyz are served."),
+       number("workers", "COUNT", SG_MEMBER(workers), {1, 64, "the cores available to the container, at most 4"},
+              "Threads that carry traffic."),
        duration("shutdown-timeout", SG_MEMBER(shutdown_timeout), {Millis{1}, kDay, "cut at once"},
                 "After SIGTERM, how long running requests may take to finish."),
        boolean("access-log", SG_MEMBER(access_log), "One JSON line on stdout for each request."),
@@ -204,8 +193,7 @@ void add_routing(std::vector<Setting>& all) {
             "Also route PREFIX/NAMESPACE/ID/PORT/REST, for browsers."),
        pod_ip_policy(),
        list("pod-cidrs", "CIDR,...", SG_MEMBER(pod_networks), read_network, network_text,
-            "networks or addresses; empty: every routable address",
-            "Only addresses in these networks are dialled."),
+            "networks or addresses; empty: every routable address", "Only addresses in these networks are dialled."),
        boolean("allow-loopback-pod-ip", SG_MEMBER(allow_loopback_pod_ip),
                "Let targets be in 127.0.0.0/8 or ::1. Only for development and tests."),
        text("static-sandboxes", "FILE", SG_MEMBER(static_sandboxes_file), any_text, "a path; empty: none",
@@ -231,10 +219,9 @@ void add_times(std::vector<Setting>& all) {
   const DurationRange above_zero{Millis{1}, kYear, {}};
   add(all, "Times",
       {with_python_seconds(
-           duration(
-               "proxy-timeout", timeout, above_zero,
-               "Longest wait for the sandbox's response head, and between two reads or writes of a body. "
-               "X-Sandbox-Timeout may shorten it."),
+           duration("proxy-timeout", timeout, above_zero,
+                    "Longest wait for the sandbox's response head, and between two reads or writes of a body. "
+                    "X-Sandbox-Timeout may shorten it."),
            "PROXY_TIMEOUT_SECONDS", timeout, above_zero),
        duration("response-header-timeout", SG_MEMBER(proxy.response_head_timeout),
                 {Millis{1}, kYear, "as proxy-timeout"}, "Longest wait for the sandbox's response head."),
@@ -244,9 +231,8 @@ void add_times(std::vector<Setting>& all) {
                 "Longest time of one dial."),
        duration("expect-timeout", SG_MEMBER(proxy.expect_timeout), {Millis{1}, Millis{600'000}, "at once"},
                 "How long the sandbox may take for its 100 Continue before the router sends one."),
-       duration(
-           "head-timeout", SG_MEMBER(proxy.downstream.head_timeout), {Millis{1}, kDay, {}},
-           "Longest time from a client's first byte, or its connecting, to the end of the request head."),
+       duration("head-timeout", SG_MEMBER(proxy.downstream.head_timeout), {Millis{1}, kDay, {}},
+                "Longest time from a client's first byte, or its connecting, to the end of the request head."),
        duration("client-idle-timeout", SG_MEMBER(proxy.downstream.idle_timeout), {Millis{1}, kDay, {}},
                 "How long an idle client connection is kept for a next request."),
        duration("write-timeout", SG_MEMBER(proxy.downstream.write_timeout), {Millis{1}, kYear, {}},
@@ -254,9 +240,8 @@ void add_times(std::vector<Setting>& all) {
        duration("linger-timeout", SG_MEMBER(proxy.downstream.linger_timeout),
                 {Millis{1}, Millis{60'000}, "close at once"},
                 "After an early answer, how long the rest of the request is read and dropped."),
-       choice<bool>(
-           "half-close", SG_MEMBER(proxy.half_close_allowed), {{"cancel", false}, {"allow", true}},
-           "What a client's FIN before its answer means: it has gone, or it only stopped sending.")});
+       choice<bool>("half-close", SG_MEMBER(proxy.half_close_allowed), {{"cancel", false}, {"allow", true}},
+                    "What a client's FIN before its answer means: it has gone, or it only stopped sending.")});
 }
 
 void add_reuse(std::vector<Setting>& all) {
@@ -266,24 +251,21 @@ void add_reuse(std::vector<Setting>& all) {
       {number("upstream-max-retries", "COUNT", SG_MEMBER(proxy.retry.retries_max), {0, 100},
               "Further dials after one that failed; nothing but a dial is tried again this way."),
        duration("upstream-retry-initial-delay", SG_MEMBER(proxy.retry.initial_delay),
-                {Millis{1}, Millis{600'000}, "none"},
-                "Wait before the first further dial; it doubles each time."),
-       duration("upstream-retry-max-delay", SG_MEMBER(proxy.retry.max_delay),
-                {Millis{1}, Millis{600'000}, "none"}, "Longest wait between two dials."),
+                {Millis{1}, Millis{600'000}, "none"}, "Wait before the first further dial; it doubles each time."),
+       duration("upstream-retry-max-delay", SG_MEMBER(proxy.retry.max_delay), {Millis{1}, Millis{600'000}, "none"},
+                "Longest wait between two dials."),
        number("upstream-retry-budget-percent", "PERCENT", SG_MEMBER(proxy.retry.budget_percent), {0, 100},
               "Share of all requests that may be further dials, beyond the floor."),
-       number("upstream-retry-budget-floor", "PER SECOND", SG_MEMBER(proxy.retry.budget_floor),
-              {0, 1'000'000}, "Further dials a second that are always allowed."),
-       with_python_number(
-           number("max-keepalive-connections", "COUNT", idle, idle_range,
-                  "Idle connections kept for one target, whole process. 0: none is reused and each "
-                  "request looks its name up afresh."),
-           "MAX_KEEPALIVE_CONNECTIONS", idle, idle_range),
+       number("upstream-retry-budget-floor", "PER SECOND", SG_MEMBER(proxy.retry.budget_floor), {0, 1'000'000},
+              "Further dials a second that are always allowed."),
+       with_python_number(number("max-keepalive-connections", "COUNT", idle, idle_range,
+                                 "Idle connections kept for one target, whole process. 0: none is reused and each "
+                                 "request looks its name up afresh."),
+                          "MAX_KEEPALIVE_CONNECTIONS", idle, idle_range),
        number("max-idle-connections", "COUNT", SG_MEMBER(proxy.pool.idle_total_max),
-              {1, 1'000'000, "six tenths of the descriptor limit"},
-              "Idle connections kept for all targets together."),
-       duration("upstream-idle-timeout", SG_MEMBER(proxy.pool.idle_timeout),
-                {Millis{1}, kDay, "none is reused"}, "How long an idle connection to a sandbox is kept.")});
+              {1, 1'000'000, "six tenths of the descriptor limit"}, "Idle connections kept for all targets together."),
+       duration("upstream-idle-timeout", SG_MEMBER(proxy.pool.idle_timeout), {Millis{1}, kDay, "none is reused"},
+                "How long an idle connection to a sandbox is kept.")});
 }
 
 void add_websocket(std::vector<Setting>& all) {
@@ -300,10 +282,9 @@ void add_websocket(std::vector<Setting>& all) {
                            "WEBSOCKET_IDLE_TIMEOUT_SECONDS", idle, or_off),
        with_python_seconds(duration("websocket-max-lifetime", life, or_off, "Close with 1001 at this age."),
                            "WEBSOCKET_MAX_LIFETIME_SECONDS", life, or_off),
-       with_python_number(
-           number("websocket-max-message-bytes", "BYTES", message, message_range,
-                  "Longest message, all fragments together, each direction; longer: close with 1009."),
-           "WEBSOCKET_MAX_MESSAGE_BYTES", message, message_range),
+       with_python_number(number("websocket-max-message-bytes", "BYTES", message, message_range,
+                                 "Longest message, all fragments together, each direction; longer: close with 1009."),
+                          "WEBSOCKET_MAX_MESSAGE_BYTES", message, message_range),
        with_python_number(number("websocket-max-connections-per-client", "COUNT", per_client, client_range,
                                  "WebSockets one client may hold at once, whole process; more: 429."),
                           "WEBSOCKET_MAX_CONNECTIONS_PER_CLIENT", per_client, client_range),
@@ -328,16 +309,15 @@ void add_limits(std::vector<Setting>& all) {
               "Request line and all fields; more: 431."),
        number("max-head-fields", "COUNT", SG_MEMBER(proxy.downstream.head.fields_max), {100, 4'096},
               "Field lines of a request; more: 431."),
-       number("max-target-bytes", "BYTES", SG_MEMBER(proxy.downstream.head.target_bytes_max),
-              {256, 1'048'576}, "Request target; at most max-head-bytes."),
-       number("max-upstream-head-bytes", "BYTES", SG_MEMBER(proxy.upstream_head.head_bytes_max),
-              {1'024, 1'048'576}, "Status line and all fields of a sandbox's response; more: 502."),
+       number("max-target-bytes", "BYTES", SG_MEMBER(proxy.downstream.head.target_bytes_max), {256, 1'048'576},
+              "Request target; at most max-head-bytes."),
+       number("max-upstream-head-bytes", "BYTES", SG_MEMBER(proxy.upstream_head.head_bytes_max), {1'024, 1'048'576},
+              "Status line and all fields of a sandbox's response; more: 502."),
        number("max-upstream-head-fields", "COUNT", SG_MEMBER(proxy.upstream_head.fields_max), {100, 4'096},
               "Field lines of a sandbox's response; more: 502."),
        number("max-interim-responses", "COUNT", SG_MEMBER(proxy.interim_responses_max), {0, 1'000},
               "1xx heads a sandbox may send before the final one; more: 502."),
-       number("min-body-rate", "BYTES/S", SG_MEMBER(proxy.downstream.body_rate_min),
-              {1, 1'000'000'000, "off"},
+       number("min-body-rate", "BYTES/S", SG_MEMBER(proxy.downstream.body_rate_min), {1, 1'000'000'000, "off"},
               "Least rate at which a peer must send or take a body once min-body-rate-grace is over."),
        duration("min-body-rate-grace", SG_MEMBER(proxy.downstream.body_rate_grace), {Millis{1}, kDay, {}},
                 "How long a peer may be slower than min-body-rate in one stretch.")});
@@ -379,8 +359,7 @@ constexpr std::array<AbsentSetting, 22> kAbsent = {{
     {"authz-cookie-allowed-origins", false, "", "the browser login cookie"},
     {"trust-forwarded-proto", true, "false", "the browser login cookie"},
     {"enable-tracing", true, "false", "span export (trace context is passed on all the same)"},
-    {"enable-otel-metrics", true, "false",
-     "metrics export over OTLP (they are served on metrics-bind-address)"},
+    {"enable-otel-metrics", true, "false", "metrics export over OTLP (they are served on metrics-bind-address)"},
 }};
 
 }  // namespace
@@ -397,9 +376,7 @@ const Setting* find_setting(std::string_view name) {
   return nullptr;
 }
 
-std::span<const AbsentSetting> absent_settings() {
-  return kAbsent;
-}
+std::span<const AbsentSetting> absent_settings() { return kAbsent; }
 
 const AbsentSetting* find_absent(std::string_view name) {
   for (const AbsentSetting& s : kAbsent) {

@@ -95,8 +95,7 @@ Setting duration(std::string_view name, Get get, DurationRange range, std::strin
 }
 
 template <class Get>
-Setting number(std::string_view name, std::string_view unit, Get get, NumberRange range,
-               std::string_view help) {
+Setting number(std::string_view name, std::string_view unit, Get get, NumberRange range, std::string_view help) {
   Setting s{.name = std::string(name),
             .section = {},
             .unit = std::string(unit),
@@ -197,8 +196,8 @@ Setting text(std::string_view name, std::string_view unit, Get get,
 
 /// A comma-separated list; `read` turns an item into its value or nothing.
 template <class Get, class Read, class Show>
-Setting list(std::string_view name, std::string_view unit, Get get, Read read, Show show,
-             std::string_view accepted, std::string_view help) {
+Setting list(std::string_view name, std::string_view unit, Get get, Read read, Show show, std::string_view accepted,
+             std::string_view help) {
   Setting s{.name = std::string(name),
             .section = {},
             .unit = std::string(unit),

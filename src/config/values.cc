@@ -37,8 +37,7 @@ Result<std::string> read_bind_address(std::string_view text) {
   if (colon == std::string_view::npos) return fail("has no `:PORT`");
   const std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
-  if (!parse_decimal<uint16_t>(port))
-    return fail(fmt::format("port {} is not a number from 0 to 65535", quoted(port)));
+  if (!parse_decimal<uint16_t>(port)) return fail(fmt::format("port {} is not a number from 0 to 65535", quoted(port)));
   if (host.empty()) return fmt::format(":{}", port);
   if (host == "localhost") return fmt::format("127.0.0.1:{}", port);
   const auto endpoint = Endpoint::parse(text);

@@ -10,12 +10,9 @@ namespace sandgate::config {
 namespace {
 
 TEST(Values, BoolAsGo) {
-  for (const char* text : {"1", "t", "T", "TRUE", "true", "True"})
-    EXPECT_EQ(parse_go_bool(text), true) << text;
-  for (const char* text : {"0", "f", "F", "FALSE", "false", "False"})
-    EXPECT_EQ(parse_go_bool(text), false) << text;
-  for (const char* text : {"", "yes", "on", "tRUE", " true"})
-    EXPECT_FALSE(parse_go_bool(text).has_value()) << text;
+  for (const char* text : {"1", "t", "T", "TRUE", "true", "True"}) EXPECT_EQ(parse_go_bool(text), true) << text;
+  for (const char* text : {"0", "f", "F", "FALSE", "false", "False"}) EXPECT_EQ(parse_go_bool(text), false) << text;
+  for (const char* text : {"", "yes", "on", "tRUE", " true"}) EXPECT_FALSE(parse_go_bool(text).has_value()) << text;
 }
 
 TEST(Values, BindAddress) {
@@ -24,8 +21,7 @@ TEST(Values, BindAddress) {
   EXPECT_EQ(read_bind_address("localhost:8080").value(), "127.0.0.1:8080");
   EXPECT_EQ(read_bind_address("[::]:8080").value(), "[::]:8080");
   EXPECT_EQ(read_bind_address("[0:0::1]:8080").value(), "[::1]:8080");
-  for (const char* text :
-       {"", "8080", ":", ":65536", ":-1", "::1:80", "host:80", "1.2.3:80", "127.0.0.1:http"}) {
+  for (const char* text : {"", "8080", ":", ":65536", ":-1", "::1:80", "host:80", "1.2.3:80", "127.0.0.1:http"}) {
     EXPECT_FALSE(read_bind_address(text).has_value()) << text;
   }
 }
@@ -42,8 +38,7 @@ TEST(Values, ServerAddress) {
 
 TEST(Values, NetworkTakesEveryFormOfPython) {
   const auto ten = IpAddress::parse("10.200.1.2").value();
-  for (const char* text :
-       {"10.0.0.0/8", "10.1.2.3/8", "10.0.0.0/255.0.0.0", "10.0.0.0/0.255.255.255", "10.200.1.2"}) {
+  for (const char* text : {"10.0.0.0/8", "10.1.2.3/8", "10.0.0.0/255.0.0.0", "10.0.0.0/0.255.255.255", "10.200.1.2"}) {
     const auto network = read_network(text);
     ASSERT_TRUE(network.has_value()) << text;
     EXPECT_TRUE(network->contains(ten)) << text;
@@ -78,8 +73,7 @@ TEST(Values, PathPrefix) {
 
 TEST(Values, QuotedShowsNoRawControlBytes) {
   EXPECT_EQ(sandgate::config::quoted("a\nb\x7f\xff"), "'a\\x0ab\\x7f\\xff'");
-  EXPECT_EQ(sandgate::config::quoted(std::string_view(std::string(100, 'x'))),
-            "'" + std::string(80, 'x') + "...'");
+  EXPECT_EQ(sandgate::config::quoted(std::string_view(std::string(100, 'x'))), "'" + std::string(80, 'x') + "...'");
 }
 
 TEST(Suggest, NearestWithinAThird) {

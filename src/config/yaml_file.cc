@@ -10,17 +10,14 @@
 namespace sandgate::config {
 namespace {
 
-int line_of(const YAML::Node& node) {
-  return node.Mark().line + 1;
-}
+int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
 
 /// Joins a sequence of scalars.
 Result<std::string> sequence_text(std::string_view key, const YAML::Node& sequence) {
   std::string out;
   for (const YAML::Node& item : sequence) {
     if (!item.IsScalar()) {
-      return fail(
-          fmt::format("line {}: the list of {} may hold plain values only", line_of(item), quoted(key)));
+      return fail(fmt::format("line {}: the list of {} may hold plain values only", line_of(item), quoted(key)));
     }
     if (!out.empty()) out += ',';
     out += item.Scalar();
@@ -29,10 +26,8 @@ Result<std::string> sequence_text(std::string_view key, const YAML::Node& sequen
 }
 
 Result<FileEntry> entry(const YAML::Node& key_node, const YAML::Node& value) {
-  if (!key_node.IsScalar())
-    return fail(fmt::format("line {}: a key must be a plain name", line_of(key_node)));
-  FileEntry out{
-      .key = key_node.Scalar(), .value = {}, .is_list = value.IsSequence(), .line = line_of(key_node)};
+  if (!key_node.IsScalar()) return fail(fmt::format("line {}: a key must be a plain name", line_of(key_node)));
+  FileEntry out{.key = key_node.Scalar(), .value = {}, .is_list = value.IsSequence(), .line = line_of(key_node)};
   if (value.IsScalar()) {
     out.value = value.Scalar();
     return out;
@@ -43,10 +38,9 @@ Result<FileEntry> entry(const YAML::Node& key_node, const YAML::Node& value) {
     out.value = std::move(*joined);
     return out;
   }
-  return fail(
-      value.IsMap()
-          ? fmt::format("line {}: {} holds a nested map; keys are flat", out.line, quoted(out.key))
-          : fmt::format("line {}: {} has no value (write \"\" for empty)", out.line, quoted(out.key)));
+  return fail(value.IsMap()
+                  ? fmt::format("line {}: {} holds a nested map; keys are flat", out.line, quoted(out.key))
+                  : fmt::format("line {}: {} has no value (write \"\" for empty)", out.line, quoted(out.key)));
 }
 
 Result<std::vector<FileEntry>> entries(std::string_view text) {
@@ -54,16 +48,14 @@ Result<std::vector<FileEntry>> entries(std::string_view text) {
   if (documents.size() > 1) return fail(fmt::format("line {}: a second document", line_of(documents[1])));
   std::vector<FileEntry> out;
   if (documents.empty() || documents[0].IsNull()) return out;
-  if (!documents[0].IsMap())
-    return fail(fmt::format("line {}: not a map of `key: value`", line_of(documents[0])));
+  if (!documents[0].IsMap()) return fail(fmt::format("line {}: not a map of `key: value`", line_of(documents[0])));
   std::map<std::string, int> seen;
   for (const auto& pair : documents[0]) {
     auto one = entry(pair.first, pair.second);
     if (!one) return tl::unexpected(one.error());
     const auto [first, is_new] = seen.emplace(one->key, one->line);
     if (!is_new) {
-      return fail(fmt::format("line {}: {} was given before, on line {}", one->line, quoted(one->key),
-                              first->second));
+      return fail(fmt::format("line {}: {} was given before, on line {}", one->line, quoted(one->key), first->second));
     }
     out.push_back(std::move(*one));
   }

@@ -73,8 +73,8 @@ class AresChannel final : public DnsChannel {
     o.ndomains = 0;
     o.sock_state_cb = &AresChannel::on_socket;
     o.sock_state_cb_data = this;
-    const int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                     ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
+    const int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+                     ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
     int status = ares_init_options(&channel_, &o, mask);
     if (status == ARES_SUCCESS && options_.server) status = set_server(*options_.server);
     if (status != ARES_SUCCESS) return fail(std::string("DNS cannot be set up: ") + ares_strerror(status));
@@ -170,8 +170,7 @@ class AresChannel final : public DnsChannel {
     // RFC 2181 section 8: a TTL with the highest bit set means 0.
     const auto lower = [&ttl](int seconds) { ttl = std::min(ttl, Seconds(std::max(seconds, 0))); };
     for (const auto* alias = info->cnames; alias != nullptr; alias = alias->next) {
-      if (alias->name == nullptr || !is_within(alias->name, options_.domain))
-        return refused(DnsStatus::kFailed);
+      if (alias->name == nullptr || !is_within(alias->name, options_.domain)) return refused(DnsStatus::kFailed);
       lower(alias->ttl);
     }
     DnsAnswer out{.status = DnsStatus::kOk, .addresses = {}, .ttl = {}};

@@ -20,9 +20,7 @@
 namespace sandgate::control {
 namespace {
 
-MonoTime monotonic_now() {
-  return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now());
-}
+MonoTime monotonic_now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
 
 // How long the thread sleeps when nothing is to be done; it is woken when something comes.
 constexpr Millis kIdleWait{60'000};
@@ -132,8 +130,7 @@ struct DnsResolver::State {
     while (!deadlines.empty() && deadlines.front().time <= now) {
       const Deadline due = std::move(deadlines.front());
       deadlines.pop_front();
-      finish(due.name, due.number,
-             {.status = DnsStatus::kTimeout, .addresses = {}, .ttl = options.negative_ttl});
+      finish(due.name, due.number, {.status = DnsStatus::kTimeout, .addresses = {}, .ttl = options.negative_ttl});
     }
   }
 

@@ -88,18 +88,16 @@ TEST(Dns, NamesAreAbsoluteAndAskedAsTheyAre) {
   EXPECT_EQ(ask(server, kName).status, DnsStatus::kNotFound);
   EXPECT_EQ(ask(server, std::string(kName) + ".").status, DnsStatus::kNotFound);
   // Nothing but the two types of the name itself: no search list, no second round.
-  EXPECT_THAT(server.questions(),
-              UnorderedElementsAre(std::string(kName) + " A", std::string(kName) + " AAAA",
-                                   std::string(kName) + " A", std::string(kName) + " AAAA"));
+  EXPECT_THAT(server.questions(), UnorderedElementsAre(std::string(kName) + " A", std::string(kName) + " AAAA",
+                                                       std::string(kName) + " A", std::string(kName) + " AAAA"));
 }
 
 TEST(Dns, OnlyNamesOfTheDomainAreAsked) {
   TestServer server(only_a({{.data = "10.1.2.3"}}));
   const auto resolver = DnsResolver::start(options_for(server)).value_or(nullptr);
   ASSERT_NE(resolver, nullptr);
-  for (const char* name :
-       {"box.example.com", "evilcluster.local", "localhost", "1.2.3.4", "", ".", "a..cluster.local",
-        "a b.cluster.local", "UPPER.cluster.local", "cluster.local.evil"}) {
+  for (const char* name : {"box.example.com", "evilcluster.local", "localhost", "1.2.3.4", "", ".", "a..cluster.local",
+                           "a b.cluster.local", "UPPER.cluster.local", "cluster.local.evil"}) {
     EXPECT_EQ(ask(*resolver, name).status, DnsStatus::kFailed) << name;
   }
   EXPECT_TRUE(server.questions().empty());
@@ -108,8 +106,7 @@ TEST(Dns, OnlyNamesOfTheDomainAreAsked) {
 TEST(Dns, AliasesInsideTheDomainAreFollowed) {
   TestServer server([](const std::string&, uint16_t type) {
     TestReply reply{.records = {{.type = kTypeCname, .ttl = 5, .data = "other.default.svc.cluster.local"}}};
-    if (type == kTypeA)
-      reply.records.push_back({.owner = "other.default.svc.cluster.local", .data = "10.1.2.3"});
+    if (type == kTypeA) reply.records.push_back({.owner = "other.default.svc.cluster.local", .data = "10.1.2.3"});
     return reply;
   });
   const DnsAnswer answer = ask(server, kName);
@@ -134,9 +131,8 @@ TEST(Dns, AliasesThatLeaveTheDomainAreRefused) {
 
 TEST(Dns, AChainThatOnlyPassesOutsideIsRefusedToo) {
   TestServer server([](const std::string&, uint16_t type) {
-    TestReply reply{
-        .records = {{.type = kTypeCname, .data = "outside.example"},
-                    {.owner = "outside.example", .type = kTypeCname, .data = "back.cluster.local"}}};
+    TestReply reply{.records = {{.type = kTypeCname, .data = "outside.example"},
+                                {.owner = "outside.example", .type = kTypeCname, .data = "back.cluster.local"}}};
     if (type == kTypeA) reply.records.push_back({.owner = "back.cluster.local", .data = "10.1.2.3"});
     return reply;
   });
@@ -155,8 +151,7 @@ TEST(Dns, NegativeAnswersAreShortLived) {
   DnsAnswer answer = ask(server, kName);
   EXPECT_EQ(answer.status, DnsStatus::kNotFound);
   EXPECT_EQ(answer.ttl, Millis(1'000));
-  server.set_answer(
-      [](const std::string&, uint16_t) { return TestReply{}; });  // the name exists without addresses
+  server.set_answer([](const std::string&, uint16_t) { return TestReply{}; });  // the name exists without addresses
   answer = ask(server, kName);
   EXPECT_EQ(answer.status, DnsStatus::kNotFound);
   EXPECT_EQ(answer.ttl, Millis(1'000));
@@ -201,8 +196,7 @@ TEST(Dns, TtlsAreCapped) {
   const struct {
     uint32_t ttl;
     int64_t millis;
-  } cases[] = {{0, 0},          {1, 1'000},     {30, 30'000}, {31, 30'000}, {0x7fffffff, 30'000},
-               {0x80000000, 0}, {0xffffffff, 0}};
+  } cases[] = {{0, 0}, {1, 1'000}, {30, 30'000}, {31, 30'000}, {0x7fffffff, 30'000}, {0x80000000, 0}, {0xffffffff, 0}};
   for (const auto& c : cases) {
     TestServer server(only_a({{.ttl = c.ttl, .data = "10.1.2.3"}}));
     const DnsAnswer answer = ask(server, kName);
@@ -237,8 +231,8 @@ TEST(Dns, EqualNamesThatAreUnderWayAreAskedOnce) {
   std::binary_semaphore go(0);
   TestServer server([&go](const std::string&, uint16_t type) {
     if (type == kTypeA) go.acquire();
-    return TestReply{.records = type == kTypeA ? std::vector<TestRecord>{{.data = "10.1.2.3"}}
-                                               : std::vector<TestRecord>{}};
+    return TestReply{.records =
+                         type == kTypeA ? std::vector<TestRecord>{{.data = "10.1.2.3"}} : std::vector<TestRecord>{}};
   });
   DnsOptions options = options_for(server);
   options.first_wait = Millis(20'000);
@@ -319,9 +313,7 @@ TEST(Dns, ManyThreadsManyNames) {
   EXPECT_EQ(good.load(), 200);
 }
 
-TEST(Dns, TheSystemsServersAreTheDefault) {
-  EXPECT_TRUE(DnsResolver::start(DnsOptions{}).has_value());
-}
+TEST(Dns, TheSystemsServersAreTheDefault) { EXPECT_TRUE(DnsResolver::start(DnsOptions{}).has_value()); }
 
 }  // namespace
 }  // namespace sandgate::control

@@ -144,11 +144,7 @@ class TestServer {
     TestReply answer;
     {
       const std::lock_guard lock(mutex_);
-      questions_.push_back(name +
-                           (type == kTypeA      ? " A"
-                            : type == kTypeAaaa ? " AAAA"
-                                                : " ?") +
-                           (tcp ? " tcp" : ""));
+      questions_.push_back(name + (type == kTypeA ? " A" : type == kTypeAaaa ? " AAAA" : " ?") + (tcp ? " tcp" : ""));
       answer = answer_(name, type);
     }
     if (answer.silent) return {};
@@ -179,12 +175,10 @@ class TestServer {
     std::array<char, 4096> buffer;
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
-    const ssize_t n =
-        ::recvfrom(udp_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&peer), &size);
+    const ssize_t n = ::recvfrom(udp_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&peer), &size);
     if (n <= 0) return;
     const std::string out = reply({buffer.data(), static_cast<size_t>(n)}, false);
-    if (!out.empty())
-      ::sendto(udp_, out.data(), out.size(), 0, reinterpret_cast<const sockaddr*>(&peer), size);
+    if (!out.empty()) ::sendto(udp_, out.data(), out.size(), 0, reinterpret_cast<const sockaddr*>(&peer), size);
   }
 
   /// Answers every question of a connection until the other side closes it.
@@ -195,8 +189,7 @@ class TestServer {
       std::array<unsigned char, 2> length{};
       if (::recv(fd, length.data(), 2, MSG_WAITALL) != 2) break;
       std::string message(static_cast<size_t>(length[0] << 8 | length[1]), '\0');
-      if (::recv(fd, message.data(), message.size(), MSG_WAITALL) != static_cast<ssize_t>(message.size()))
-        break;
+      if (::recv(fd, message.data(), message.size(), MSG_WAITALL) != static_cast<ssize_t>(message.size())) break;
       const std::string body = reply(message, true);
       std::string out;
       put16(out, body.size());

@@ -14,13 +14,9 @@
 namespace sandgate::control {
 namespace {
 
-int64_t nanoseconds(const timespec& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
+int64_t nanoseconds(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
+std::string reason(int error) { return std::generic_category().message(error); }
 
 /// Closes on every way out.
 class Descriptor {
@@ -61,8 +57,7 @@ Result<std::string> StaticFile::read() const {
   if (::fstat(file.get(), &status) != 0) return fail("cannot read " + path_ + ": " + reason(errno));
   if (!S_ISREG(status.st_mode)) return fail("cannot use " + path_ + ": it must be a regular file");
   const auto too_large = [this] {
-    return fail("cannot use " + path_ + ": it is larger than " + std::to_string(kStaticFileBytesMax) +
-                " bytes");
+    return fail("cannot use " + path_ + ": it is larger than " + std::to_string(kStaticFileBytesMax) + " bytes");
   };
   if (status.st_size > static_cast<off_t>(kStaticFileBytesMax)) return too_large();
   std::string text;  // grows with what is there, which may be more by now

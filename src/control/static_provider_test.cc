@@ -136,10 +136,9 @@ TEST_F(StaticFileTest, ABadFileKeepsTheTableAndIsReportedOnce) {
   poll(file);
   poll(file);
   ASSERT_EQ(errors_.size(), 1u);
-  EXPECT_EQ(errors_[0],
-            path_.string() +
-                ":2: sandbox `default/a` is already in line 1; expected `NAMESPACE/ID ADDRESS:PORT` or `ID "
-                "ADDRESS:PORT` (the sandboxes read before stay in use)");
+  EXPECT_EQ(errors_[0], path_.string() +
+                            ":2: sandbox `default/a` is already in line 1; expected `NAMESPACE/ID ADDRESS:PORT` or `ID "
+                            "ADDRESS:PORT` (the sandboxes read before stay in use)");
   EXPECT_TRUE(has("a"));
 
   fs::remove(path_);
@@ -205,9 +204,7 @@ class Seen {
 
 class StaticProviderTest : public StaticFileTest {
  protected:
-  StaticProvider::Options options(Millis interval = Millis(5)) {
-    return {path_.string(), interval, Millis(1)};
-  }
+  StaticProvider::Options options(Millis interval = Millis(5)) { return {path_.string(), interval, Millis(1)}; }
   StaticFile::OnTable on_table() {
     return [this](std::shared_ptr<const RoutingTable> table) { seen_.table(std::move(table)); };
   }

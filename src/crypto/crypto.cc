@@ -53,8 +53,8 @@ Sha1 sha1(std::string_view bytes) {
 std::string base64_encode(std::span<const uint8_t> bytes) {
   SG_ASSERT(bytes.size() <= 1u << 30);                    // the library counts in int
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // it also writes a zero byte behind
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                   static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(), static_cast<int>(bytes.size()));
   out.resize(static_cast<size_t>(size));
   return out;
 }

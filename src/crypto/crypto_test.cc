@@ -78,9 +78,9 @@ TEST(CryptoTest, Base64RoundTripOfEveryByteAndLength) {
 }
 
 TEST(CryptoTest, Base64DecodingIsStrict) {
-  for (const char* bad : {"Z",    "Zg",   "Zg=",      "Zg===", "Zm8==",  "Zm9v=",    "====",
-                          "=",    "==",   "Zg==Zg==", "Z=g=",  "Zm9v\n", " Zm9v",    "Zm9v ",
-                          "Zm9-", "Zm9_", "Zm9\x80",  "Zh==",  "Zm9=",   "Zm9vZ===", "Zm9v===="}) {
+  for (const char* bad :
+       {"Z",      "Zg",    "Zg=",   "Zg===", "Zm8==", "Zm9v=",   "====", "=",    "==",       "Zg==Zg==", "Z=g=",
+        "Zm9v\n", " Zm9v", "Zm9v ", "Zm9-",  "Zm9_",  "Zm9\x80", "Zh==", "Zm9=", "Zm9vZ===", "Zm9v===="}) {
     EXPECT_FALSE(base64_decode(bad).has_value()) << testing::PrintToString(bad);
   }
   EXPECT_FALSE(base64_decode(std::string_view("Zm9\0", 4)).has_value());

@@ -34,12 +34,12 @@ struct Inquiry {
 struct Target {
   std::string ns;
   std::string id;
-  std::string uid;                   ///< pod or sandbox UID when known: connections are pooled by it
-  std::string authority;             ///< the Host field towards the sandbox
-  std::string dns_name;              ///< to be resolved; empty when `address` is known
+  std::string uid;        ///< pod or sandbox UID when known: connections are pooled by it
+  std::string authority;  ///< the Host field towards the sandbox
+  std::string dns_name;   ///< to be resolved; empty when `address` is known
   std::optional<IpAddress> address;
   uint16_t port = 0;
-  bool known = false;                ///< from the routing table, not merely named by the caller
+  bool known = false;  ///< from the routing table, not merely named by the caller
 
   void clear();
 };
@@ -48,7 +48,7 @@ struct Target {
 struct Answer {
   uint16_t status = 200;
   std::string body;
-  std::string_view content_type;     ///< static text; empty: no Content-Type field
+  std::string_view content_type;                                 ///< static text; empty: no Content-Type field
   std::vector<std::pair<std::string_view, std::string>> fields;  ///< further fields; names are static text
   bool close = false;
 
@@ -60,17 +60,17 @@ enum class Verdict : uint8_t { kForward, kAnswer, kFail };
 /// plan()'s result. Reused from request to request, so that its strings keep their memory.
 struct Plan {
   Verdict verdict = Verdict::kFail;
-  Failure failure;                   ///< kFail
-  Answer answer;                     ///< kAnswer
+  Failure failure;  ///< kFail
+  Answer answer;    ///< kAnswer
   // kForward:
   Target target;
-  std::string_view path;             ///< the request target to send; a view into the head or into `path_storage`
+  std::string_view path;  ///< the request target to send; a view into the head or into `path_storage`
   std::string path_storage;
-  Millis timeout{0};                 ///< to the head, and between reads
-  bool websocket = false;            ///< a valid handshake: expect a 101
-  std::string_view upgrade;          ///< another protocol that may be tunnelled; empty: none
+  Millis timeout{0};         ///< to the head, and between reads
+  bool websocket = false;    ///< a valid handshake: expect a 101
+  std::string_view upgrade;  ///< another protocol that may be tunnelled; empty: none
   std::string ws_key;
-  std::string client_key;            ///< who is counted for per-client limits; set for upgrades
+  std::string client_key;  ///< who is counted for per-client limits; set for upgrades
   bool strip_authorization = true;
   // Values of fields the mode adds; owned here until the head is rendered.
   std::string forwarded_for;

@@ -141,22 +141,20 @@ TEST(FieldIdTest, HopByHop) {
         FieldId::kProxyAuthorization, FieldId::kTe, FieldId::kTransferEncoding, FieldId::kUpgrade}) {
     EXPECT_TRUE(is_hop_by_hop(id));
   }
-  for (const FieldId id : {FieldId::kHost, FieldId::kContentLength, FieldId::kTrailer, FieldId::kExpect,
-                           FieldId::kDate, FieldId::kOther, FieldId::kCookie, FieldId::kAuthorization}) {
+  for (const FieldId id : {FieldId::kHost, FieldId::kContentLength, FieldId::kTrailer, FieldId::kExpect, FieldId::kDate,
+                           FieldId::kOther, FieldId::kCookie, FieldId::kAuthorization}) {
     EXPECT_FALSE(is_hop_by_hop(id));
   }
 }
 
 TEST(FieldIdTest, ProtectedNames) {
-  for (const char* name :
-       {"Host", "Content-Length", "Transfer-Encoding", "Authorization", "Proxy-Authorization", "Cookie",
-        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "traceparent", "tracestate",
-        "X-Sandbox-ID", "X-Sandbox-Namespace", "X-Sandbox-Port", "X-Sandbox-Pod-IP", "X-Sandbox-UID",
-        "X-Sandbox-Timeout", "X-Sandgate-Error"}) {
+  for (const char* name : {"Host", "Content-Length", "Transfer-Encoding", "Authorization", "Proxy-Authorization",
+                           "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+                           "traceparent", "tracestate", "X-Sandbox-ID", "X-Sandbox-Namespace", "X-Sandbox-Port",
+                           "X-Sandbox-Pod-IP", "X-Sandbox-UID", "X-Sandbox-Timeout", "X-Sandgate-Error"}) {
     EXPECT_TRUE(is_protected(field_id(name))) << name;
   }
-  for (const char* name :
-       {"Accept", "X-Custom", "Keep-Alive", "TE", "Trailer", "Upgrade", "Date", "User-Agent"}) {
+  for (const char* name : {"Accept", "X-Custom", "Keep-Alive", "TE", "Trailer", "Upgrade", "Date", "User-Agent"}) {
     EXPECT_FALSE(is_protected(field_id(name))) << name;
   }
 }

@@ -7,10 +7,10 @@ namespace sandgate::http {
 namespace {
 
 constexpr FieldSet kNeverForwarded{
-    FieldId::kConnection,         FieldId::kKeepAlive,          FieldId::kProxyConnection,
-    FieldId::kProxyAuthenticate,  FieldId::kProxyAuthorization, FieldId::kTe,
-    FieldId::kTransferEncoding,   FieldId::kContentLength,      FieldId::kUpgrade,
-    FieldId::kSandgate,           FieldId::kUnderscoreTwin,
+    FieldId::kConnection,        FieldId::kKeepAlive,          FieldId::kProxyConnection,
+    FieldId::kProxyAuthenticate, FieldId::kProxyAuthorization, FieldId::kTe,
+    FieldId::kTransferEncoding,  FieldId::kContentLength,      FieldId::kUpgrade,
+    FieldId::kSandgate,          FieldId::kUnderscoreTwin,
 };
 
 /// Does Connection list anything beyond the words every client sends?
@@ -64,8 +64,8 @@ bool is_valid_host(std::string_view host) {
   if (host.empty()) return false;
   for (size_t i = 0; i < host.size(); ++i) {
     const char c = host[i];
-    const bool unreserved = is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '-' || c == '.' ||
-                            c == '_' || c == '~';
+    const bool unreserved =
+        is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
     constexpr std::string_view kSubDelims = "!$&'()*+,;=";
     if (unreserved || kSubDelims.find(c) != std::string_view::npos) continue;
     const auto hex = [](char h) { return is_digit(h) || (to_lower(h) >= 'a' && to_lower(h) <= 'f'); };

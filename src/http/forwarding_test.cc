@@ -50,14 +50,11 @@ TEST(ForwardFieldsTest, HopByHopFieldsStay) {
             (Lines{"A: 1", "B: 2"}));
 }
 
-TEST(ForwardFieldsTest, FramingIsTheCodecs) {
-  EXPECT_EQ(forward({"Content-Length: 5", "A: 1"}), (Lines{"A: 1"}));
-}
+TEST(ForwardFieldsTest, FramingIsTheCodecs) { EXPECT_EQ(forward({"Content-Length: 5", "A: 1"}), (Lines{"A: 1"})); }
 
 TEST(ForwardFieldsTest, NamesListedInConnectionStay) {
   EXPECT_EQ(forward({"Connection: X-Hop", "X-Hop: 1", "x-hop: 2", "X-Hops: 3"}), (Lines{"X-Hops: 3"}));
-  EXPECT_EQ(forward({"X-Hop: 1", "Connection: close, x-HOP"}), (Lines{}))
-      << "also beside close, and before the list";
+  EXPECT_EQ(forward({"X-Hop: 1", "Connection: close, x-HOP"}), (Lines{})) << "also beside close, and before the list";
   EXPECT_EQ(forward({"Connection: a,b", "Connection: c ,,\td", "A: 1", "B: 1", "C: 1", "D: 1", "E: 1"}),
             (Lines{"E: 1"}));
   EXPECT_EQ(forward({"Connection: keep-alive, Trailer", "Trailer: X"}), (Lines{}));
@@ -96,10 +93,9 @@ TEST(ForwardFieldsTest, OurOwnNamesAreNeverTaken) {
 }
 
 TEST(ForwardFieldsTest, UnderscoreTwinsStay) {
-  EXPECT_EQ(
-      forward({"X_Sandbox_ID: evil", "x-sandbox_id: evil", "Content_Length: 5", "Transfer_Encoding: chunked",
-               "X_Forwarded_For: 1.2.3.4", "Proxy_Authorization: x", "X_Other: kept"}),
-      (Lines{"X_Other: kept"}));
+  EXPECT_EQ(forward({"X_Sandbox_ID: evil", "x-sandbox_id: evil", "Content_Length: 5", "Transfer_Encoding: chunked",
+                     "X_Forwarded_For: 1.2.3.4", "Proxy_Authorization: x", "X_Other: kept"}),
+            (Lines{"X_Other: kept"}));
 }
 
 TEST(ForwardFieldsTest, TeTrailersIsKeptAsExactlyThat) {

@@ -14,7 +14,7 @@ enum class BodyKind : uint8_t { kNone, kFixed, kChunked, kUntilClose };
 
 struct Framing {
   BodyKind kind = BodyKind::kNone;
-  uint64_t length = 0;                          ///< kFixed
+  uint64_t length = 0;  ///< kFixed
   /// A length to state although no body follows (HEAD, 304): passed on as given.
   std::optional<uint64_t> stated_length{};
 };

@@ -32,8 +32,8 @@ class MessageHead {
   bool has(FieldId id) const { return (present_ >> static_cast<unsigned>(id) & 1) != 0; }
   /// The value of the first line with this name; nothing when there is none.
   std::optional<std::string_view> first(FieldId id) const;
-  /// The first line's value when every line with this name has the same one; nothing when lines differ or none is there.
-  /// `differ` tells the two apart.
+  /// The first line's value when every line with this name has the same one; nothing when lines differ or none is
+  /// there. `differ` tells the two apart.
   std::optional<std::string_view> only(FieldId id, bool& differ) const;
   /// Does a comma-separated field contain this token, in any letter case, on any of its lines?
   bool has_token(FieldId id, std::string_view token) const;

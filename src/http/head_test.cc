@@ -18,8 +18,8 @@ class Builder {
     bytes_.append(name);
     const auto value_at = static_cast<uint32_t>(bytes_.size());
     bytes_.append(value);
-    fields_.push_back({name_at, value_at, static_cast<uint32_t>(value.size()),
-                       static_cast<uint16_t>(name.size()), field_id(name)});
+    fields_.push_back(
+        {name_at, value_at, static_cast<uint32_t>(value.size()), static_cast<uint16_t>(name.size()), field_id(name)});
     return *this;
   }
   RequestHead& head() {
@@ -67,10 +67,8 @@ TEST(MessageHeadTest, OnlyTellsRepeatsApart) {
 
 TEST(MessageHeadTest, Tokens) {
   Builder b;
-  const RequestHead& head = b.field("Connection", "keep-alive , Upgrade")
-                                .field("Connection", ",,\tclose")
-                                .field("TE", "gzip;q=1")
-                                .head();
+  const RequestHead& head =
+      b.field("Connection", "keep-alive , Upgrade").field("Connection", ",,\tclose").field("TE", "gzip;q=1").head();
   for (const char* token : {"keep-alive", "upgrade", "UPGRADE", "Close"}) {
     EXPECT_TRUE(head.has_token(FieldId::kConnection, token)) << token;
   }

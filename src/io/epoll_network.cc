@@ -77,8 +77,8 @@ constexpr uint32_t kStreamEvents = kReadEvents | EPOLLOUT;
 
 class EpollSocket final : public Socket {
  public:
-  /// Room to write is watched from the start on a connecting socket only. A fresh client's socket is writable, and saying
-  /// so would cost a wake-up for nothing: it is watched from the first write that did not fit.
+  /// Room to write is watched from the start on a connecting socket only. A fresh client's socket is writable, and
+  /// saying so would cost a wake-up for nothing: it is watched from the first write that did not fit.
   EpollSocket(int fd, int epoll_fd, bool watches_room) : fd_(fd), epoll_fd_(epoll_fd), watches_room_(watches_room) {}
   ~EpollSocket() override { EpollSocket::close(); }
 
@@ -115,7 +115,8 @@ class EpollSocket final : public Socket {
   bool can_splice() const override { return true; }
 
   IoResult splice_to(Pipe& pipe, size_t n) override {
-    const IoResult r = result_of(::splice(fd_, nullptr, pipe.write_fd(), nullptr, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    const IoResult r =
+        result_of(::splice(fd_, nullptr, pipe.write_fd(), nullptr, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
     pipe.held += r.bytes;
     return r;
   }

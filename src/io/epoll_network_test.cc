@@ -21,9 +21,7 @@ using testing::loopback;
 using testing::Peer;
 using testing::PeerListener;
 
-iovec piece(const std::string& bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};
-}
+iovec piece(const std::string& bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 class EpollTest : public ::testing::Test {
  protected:

@@ -131,8 +131,8 @@ TEST_F(LoopTest, ATurnGoesInItsOrder) {
   loop.timers().schedule(timer, clock.now() + Millis(1));
   clock.step = Millis(1);
   loop.turn();
-  EXPECT_EQ(log, (Log{"wait", "clock", "turn", "first marked 1", "second marked 6", "first ready 1",
-                      "second ready 6", "later", "timer", "turn end", "destroyed"}));
+  EXPECT_EQ(log, (Log{"wait", "clock", "turn", "first marked 1", "second marked 6", "first ready 1", "second ready 6",
+                      "later", "timer", "turn end", "destroyed"}));
 }
 
 TEST_F(LoopTest, WaitsForTheNextTimerAndNotAtAllForWorkLeftOver) {
@@ -194,8 +194,8 @@ TEST_F(LoopTest, RetiredSocketsGetNoEventsAndLiveToTheEndOfTheTurn) {
   first.act = [&] { loop.retire(std::unique_ptr<Socket>(std::move(two))); };
   network.next = {{one.get(), kReadable}, {two_raw, kReadable}};
   loop.turn();
-  EXPECT_EQ(log, (Log{"wait", "clock", "first marked 1", "second marked 1", "first ready 1", "two closed",
-                      "two destroyed"}));
+  EXPECT_EQ(
+      log, (Log{"wait", "clock", "first marked 1", "second marked 1", "first ready 1", "two closed", "two destroyed"}));
   loop.retire(std::unique_ptr<Socket>());  // nothing
 }
 

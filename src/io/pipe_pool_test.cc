@@ -78,8 +78,7 @@ TEST(PipePoolTest, NoDescriptorLeftIsNoPipe) {
     PipePool pool;
     auto before = pool.take();
     if (!before) ::_exit(1);
-    const rlimit none{static_cast<rlim_t>(before->write_fd()) + 1,
-                      static_cast<rlim_t>(before->write_fd()) + 1};
+    const rlimit none{static_cast<rlim_t>(before->write_fd()) + 1, static_cast<rlim_t>(before->write_fd()) + 1};
     ::setrlimit(RLIMIT_NOFILE, &none);
     // Gaps below may still be filled.
     std::vector<std::unique_ptr<Pipe>> fill;

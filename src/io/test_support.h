@@ -26,9 +26,7 @@
 
 namespace sandgate::io::testing {
 
-inline Endpoint loopback(uint16_t port = 0) {
-  return {IpAddress::v4(0x7f000001), port};
-}
+inline Endpoint loopback(uint16_t port = 0) { return {IpAddress::v4(0x7f000001), port}; }
 
 /// The other side of a connection under test: a non-blocking socket that the test moves by hand.
 class Peer {

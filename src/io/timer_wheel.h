@@ -26,7 +26,8 @@ class Timer {
   void cancel();
 
  protected:
-  /// Called by the wheel once, at or after the due time; the timer is no longer scheduled and may schedule itself again.
+  /// Called by the wheel once, at or after the due time; the timer is no longer scheduled and may schedule itself
+  /// again.
   virtual void fire(MonoTime now) = 0;
 
  private:
@@ -49,7 +50,8 @@ class TimerWheel {
   void schedule(Timer& timer, MonoTime due);
   /// Fires everything due, in order of slots.
   void advance(MonoTime now);
-  /// When advance() has something to do next, kFarFuture when empty. May be early (a slot of a higher level moves down).
+  /// When advance() has something to do next, kFarFuture when empty. May be early (a slot of a higher level moves
+  /// down).
   MonoTime next_due() const;
   size_t size() const { return size_; }
 

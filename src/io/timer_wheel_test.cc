@@ -148,8 +148,8 @@ TEST(TimerWheelTest, ACallbackMayDestroyAnotherTimerOfItsSlot) {
 TEST(TimerWheelTest, FarDeadlines) {
   constexpr auto kYear = std::chrono::hours(24 * 365);
   for (const auto distance :
-       {std::chrono::nanoseconds(kYear), std::chrono::nanoseconds(kYear * 30),
-        std::chrono::nanoseconds(kYear * 100), std::chrono::nanoseconds(std::chrono::hours(24 * 50))}) {
+       {std::chrono::nanoseconds(kYear), std::chrono::nanoseconds(kYear * 30), std::chrono::nanoseconds(kYear * 100),
+        std::chrono::nanoseconds(std::chrono::hours(24 * 50))}) {
     TimerWheel wheel(kStart);
     TestTimer timer;
     const MonoTime due = kStart + distance;
@@ -245,8 +245,7 @@ class Model {
     const bool new_tick = tick_down(now_) > last_tick_;
     for (const auto& [i, due] : due_) {
       ASSERT_TRUE(timers_[i]->scheduled());
-      ASSERT_TRUE(tick_up(due) > tick_down(now_) || !new_tick || put_back_.contains(i))
-          << "timer " << i << " is late";
+      ASSERT_TRUE(tick_up(due) > tick_down(now_) || !new_tick || put_back_.contains(i)) << "timer " << i << " is late";
     }
     put_back_.clear();
     last_tick_ = tick_down(now_);

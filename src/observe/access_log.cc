@@ -75,8 +75,7 @@ void AccessLog::write(const AccessRecord& record) {
   line.text(R"(","logger":"access","msg":"request","method":)", record.method);
   line.text(R"(,"path":)", without_query(record.path), kPathMax);
   line.number(R"(,"status":)", record.status);
-  const uint64_t micros =
-      record.duration > Nanos::zero() ? static_cast<uint64_t>(record.duration.count()) / 1000 : 0;
+  const uint64_t micros = record.duration > Nanos::zero() ? static_cast<uint64_t>(record.duration.count()) / 1000 : 0;
   line.number(R"(,"duration_ms":)", micros / 1000);
   line.raw(".");
   line.digit(micros / 100);

@@ -60,10 +60,9 @@ TEST(AccessLog, SaysMoreWhenThereIsMore) {
   r.upstream = "10.0.0.1:8888";
   r.retries = 2;
   r.failure = {.side = Side::kUpstream, .code = Code::kUpstreamReset};
-  EXPECT_THAT(
-      line_of(r),
-      HasSubstr(R"(,"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331",)"
-                R"("upstream":"10.0.0.1:8888","retries":2,"error":"upstream_reset","side":"upstream"})"));
+  EXPECT_THAT(line_of(r),
+              HasSubstr(R"(,"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331",)"
+                        R"("upstream":"10.0.0.1:8888","retries":2,"error":"upstream_reset","side":"upstream"})"));
 }
 
 TEST(AccessLog, NeverAQuery) {

@@ -74,8 +74,7 @@ char* put_special(char* out, std::string_view& text) {
 std::string_view cut_at(std::string_view text, size_t bytes_max) {
   size_t end = bytes_max;
   // At most three bytes back, else it is not UTF-8 anyway.
-  for (size_t back = 0; back < 3 && end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80; ++back)
-    --end;
+  for (size_t back = 0; back < 3 && end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80; ++back) --end;
   return text.substr(0, end);
 }
 

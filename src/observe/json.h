@@ -13,9 +13,7 @@ namespace sandgate::observe {
 /// what is cut is marked by three dots, and no character is cut in half. `out` must have room for
 /// json_string_room(bytes_max); answers the end.
 char* write_json_string(char* out, std::string_view text, size_t bytes_max);
-inline constexpr size_t json_string_room(size_t bytes_max) {
-  return 6 * bytes_max + 5;
-}
+inline constexpr size_t json_string_room(size_t bytes_max) { return 6 * bytes_max + 5; }
 
 /// The same, appended.
 void append_json_string(std::string& out, std::string_view text, size_t bytes_max);

@@ -8,8 +8,8 @@
 namespace sandgate::observe {
 namespace {
 
-constexpr std::array<std::string_view, kMethodCount> kMethods = {
-    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "other"};
+constexpr std::array<std::string_view, kMethodCount> kMethods = {"GET",   "HEAD",    "POST",  "PUT",  "DELETE",
+                                                                 "PATCH", "OPTIONS", "TRACE", "other"};
 constexpr MethodId kOtherMethod = kMethodCount - 1;
 
 // The codes of IANA's registry, and the two of our own.
@@ -48,21 +48,13 @@ MethodId method_id(std::string_view method) {
   return kOtherMethod;
 }
 
-std::string_view method_label(MethodId id) {
-  return kMethods[std::min<size_t>(id, kOtherMethod)];
-}
+std::string_view method_label(MethodId id) { return kMethods[std::min<size_t>(id, kOtherMethod)]; }
 
-StatusId status_id(uint16_t status) {
-  return status < kStatusIds.size() ? kStatusIds[status] : kOtherStatus;
-}
+StatusId status_id(uint16_t status) { return status < kStatusIds.size() ? kStatusIds[status] : kOtherStatus; }
 
-size_t status_count() {
-  return kStatusCount;
-}
+size_t status_count() { return kStatusCount; }
 
-std::string_view status_label(StatusId id) {
-  return status_texts()[std::min<size_t>(id, kOtherStatus)];
-}
+std::string_view status_label(StatusId id) { return status_texts()[std::min<size_t>(id, kOtherStatus)]; }
 
 UpstreamReason upstream_reason(Code code) {
   switch (code) {
@@ -103,9 +95,7 @@ std::string_view upstream_reason_label(UpstreamReason reason) {
   return "unknown";
 }
 
-NamespaceTable::NamespaceTable() : names_{"-", "unknown", "other"} {
-  names_.reserve(kNamespaceIdCount);
-}
+NamespaceTable::NamespaceTable() : names_{"-", "unknown", "other"} { names_.reserve(kNamespaceIdCount); }
 
 NamespaceId NamespaceTable::intern(std::string_view name) {
   const std::lock_guard lock(mutex_);
@@ -123,9 +113,7 @@ std::vector<std::string> NamespaceTable::names() const {
   return names_;
 }
 
-NamespaceCache::NamespaceCache(NamespaceTable& table) : table_(table) {
-  take_all();
-}
+NamespaceCache::NamespaceCache(NamespaceTable& table) : table_(table) { take_all(); }
 
 NamespaceCache::Slot& NamespaceCache::slot_for(std::string_view name, uint64_t hash) {
   size_t i = hash % kSlots;

@@ -14,8 +14,7 @@ TEST(Labels, MethodsAreBounded) {
     ids.insert(method_id(method));
   }
   EXPECT_EQ(ids.size(), kMethodCount - 1);
-  for (const char* method : {"", "get", "FOO", "GETX", "CONNECT"})
-    EXPECT_EQ(method_label(method_id(method)), "other");
+  for (const char* method : {"", "get", "FOO", "GETX", "CONNECT"}) EXPECT_EQ(method_label(method_id(method)), "other");
 }
 
 TEST(Labels, StatusesAreBounded) {
@@ -68,8 +67,7 @@ TEST(Namespaces, TheBoundHoldsForAllWorkersTogether) {
   EXPECT_EQ(one.find("late", true), kOtherNamespace);
   EXPECT_EQ(one.find("late", false), kUnknownNamespace);
   EXPECT_EQ(table.names()[one.find("one-7", false)], "one-7");
-  EXPECT_EQ(two.find("one-7", true), one.find("one-7", true))
-      << "known to one worker after the other was full";
+  EXPECT_EQ(two.find("one-7", true), one.find("one-7", true)) << "known to one worker after the other was full";
 }
 
 TEST(Namespaces, NamesThatLookLikeOurLabels) {

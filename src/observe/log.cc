@@ -38,9 +38,7 @@ void append_value(std::string& out, const LogField& field) {
 
 }  // namespace
 
-std::string_view level_name(LogLevel level) {
-  return kLevels[static_cast<size_t>(level)];
-}
+std::string_view level_name(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }
 
 std::optional<LogLevel> parse_level(std::string_view name) {
   for (size_t i = 0; i < kLevels.size(); ++i) {

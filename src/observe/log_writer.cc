@@ -59,9 +59,7 @@ class Ring final : public LogSink {
     const size_t at = tail & mask_;
     return {&bytes_[at], std::min<size_t>(until - tail, mask_ + 1 - at)};
   }
-  void consume(size_t n) {
-    tail_.store(tail_.load(std::memory_order_relaxed) + n, std::memory_order_release);
-  }
+  void consume(size_t n) { tail_.store(tail_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
   uint64_t head() const { return head_.load(std::memory_order_seq_cst); }
   bool empty() const { return head() == tail_.load(std::memory_order_relaxed); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -105,6 +103,7 @@ struct LogWriter::State {
       if (n > 0) {
         bytes.remove_prefix(static_cast<size_t>(n));
       } else if (n < 0 && errno == EAGAIN) {
+        // allow(sleep): the writer thread may wait, nobody waits for it
         std::this_thread::sleep_for(kGather);  // somebody else made it non-blocking; no harm in waiting here
       } else if (n == 0 || errno != EINTR) {
         lost.fetch_add(static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n')));
@@ -138,6 +137,7 @@ struct LogWriter::State {
       const bool idle = std::ranges::all_of(list, [](const Ring* ring) { return ring->empty(); });
       if (idle && !stopping.load()) doorbell.wait(heard);
       reader_sleeps.store(false);
+      // allow(sleep): lines gather, so that a busy log costs few writes
       if (!stopping.load()) std::this_thread::sleep_for(kGather);
     }
     const std::lock_guard lock(mutex);
@@ -150,9 +150,7 @@ LogWriter::LogWriter(int fd) : state_(std::make_shared<State>(fd)) {
   state_->thread = std::thread([state = state_] { state->run(); });
 }
 
-LogWriter::~LogWriter() {
-  stop();
-}
+LogWriter::~LogWriter() { stop(); }
 
 LogSink& LogWriter::add_ring(size_t bytes) {
   const std::lock_guard lock(state_->mutex);
@@ -176,8 +174,7 @@ bool LogWriter::stop(Millis patience) {
   if (finished) {
     state_->thread.join();
   } else {
-    state_->thread
-        .detach();  // it hangs in write(); it owns a share of the state and the process is about to end
+    state_->thread.detach();  // it hangs in write(); it owns a share of the state and the process is about to end
   }
   return finished;
 }

@@ -45,8 +45,7 @@ class LogWriter {
 
  private:
   struct State;
-  std::shared_ptr<State>
-      state_;  ///< shared with the thread, which a stuck reader may make outlive this object
+  std::shared_ptr<State> state_;  ///< shared with the thread, which a stuck reader may make outlive this object
 };
 
 }  // namespace sandgate::observe

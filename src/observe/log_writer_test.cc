@@ -63,8 +63,8 @@ TEST(LogWriter, LinesOfManyThreadsStayWholeAndInOrder) {
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kLines; ++i) {
-          const std::string line = std::to_string(t) + " " + std::to_string(i) +
-                                   std::string(static_cast<size_t>(i % 50), '.') + "\n";
+          const std::string line =
+              std::to_string(t) + " " + std::to_string(i) + std::string(static_cast<size_t>(i % 50), '.') + "\n";
           if (!rings[static_cast<size_t>(t)]->write(line)) {
             ++refused;
             std::this_thread::yield();
@@ -86,8 +86,8 @@ TEST(LogWriter, LinesOfManyThreadsStayWholeAndInOrder) {
     int thread = -1;
     int number = -1;
     ASSERT_EQ(std::sscanf(all.c_str() + at, "%d %d", &thread, &number), 2);
-    const std::string wanted = std::to_string(thread) + " " + std::to_string(number) +
-                               std::string(static_cast<size_t>(number % 50), '.');
+    const std::string wanted =
+        std::to_string(thread) + " " + std::to_string(number) + std::string(static_cast<size_t>(number % 50), '.');
     ASSERT_EQ(all.substr(at, end - at), wanted);
     ASSERT_GT(number, last.contains(thread) ? last[thread] : -1);
     last[thread] = number;
@@ -114,7 +114,7 @@ TEST(LogWriter, AReaderThatTakesNothingStopsNobody) {
   const std::string block(4096, 'x');
   while (::write(pipe.writer(), block.data(), block.size()) > 0) {
   }
-  fcntl(pipe.writer(), F_SETFL, 0);  // full now: the thread's first write hangs
+  fcntl(pipe.writer(), F_SETFL, 0);        // full now: the thread's first write hangs
   LogWriter writer(::dup(pipe.writer()));  // never closed: nobody can know when the thread is done with it
   LogSink& ring = writer.add_ring(4096);
   uint64_t refused = 0;

@@ -37,9 +37,7 @@ std::string_view dns_result_label(DnsResult result) {
   return "failed";
 }
 
-RequestSeries::RequestSeries() {
-  SG_ASSERT(kReserved >= kMethodCount * status_count());
-}
+RequestSeries::RequestSeries() { SG_ASSERT(kReserved >= kMethodCount * status_count()); }
 
 RequestSeries::~RequestSeries() = default;
 
@@ -63,8 +61,7 @@ DurationHistogram* RequestSeries::find_or_add(uint32_t key, size_t bound) {
 DurationHistogram& RequestSeries::get(NamespaceId name, MethodId method, StatusId status) {
   const uint32_t labels = static_cast<uint32_t>(method) << 7 | status;
   const uint32_t key = static_cast<uint32_t>(name) << 11 | labels;
-  if (DurationHistogram* found = find_or_add(key, name == kOtherNamespace ? kMax : kMax - kReserved))
-    return *found;
+  if (DurationHistogram* found = find_or_add(key, name == kOtherNamespace ? kMax : kMax - kReserved)) return *found;
   folded_.add();
   DurationHistogram* folded = find_or_add(static_cast<uint32_t>(kOtherNamespace) << 11 | labels, kMax);
   SG_ASSERT(folded != nullptr);
@@ -76,8 +73,7 @@ WorkerMetrics::WorkerMetrics(NamespaceTable& namespaces) : namespaces_(namespace
 void WorkerMetrics::record(const AccessRecord& record) {
   const NamespaceId name =
       record.routed ? namespaces_.find(record.sandbox_namespace, record.namespace_known) : kNoNamespace;
-  requests.get(name, method_id(record.method), status_id(status_of(record)))
-      .record(record.duration, kDurationBuckets);
+  requests.get(name, method_id(record.method), status_id(status_of(record))).record(record.duration, kDurationBuckets);
   bytes_in.add(record.bytes_in);
   bytes_out.add(record.bytes_out);
   if (record.authorization != Authorization::kNotChecked) {
@@ -95,8 +91,6 @@ Metrics::Metrics(std::span<const std::string> namespaces) {
   for (const std::string& name : namespaces) namespaces_.intern(name);
 }
 
-WorkerMetrics& Metrics::add_worker() {
-  return *workers_.emplace_back(std::make_unique<WorkerMetrics>(namespaces_));
-}
+WorkerMetrics& Metrics::add_worker() { return *workers_.emplace_back(std::make_unique<WorkerMetrics>(namespaces_)); }
 
 }  // namespace sandgate::observe

@@ -27,9 +27,7 @@ namespace sandgate::observe {
 /// Only grows. One thread writes, any reads.
 class Counter {
  public:
-  void add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+  void add(uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
   uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -39,9 +37,7 @@ class Counter {
 /// Goes up and down. One thread writes, any reads.
 class Gauge {
  public:
-  void add(int64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+  void add(int64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
   void sub(int64_t n = 1) { add(-n); }
   void set(int64_t n) { value_.store(n, std::memory_order_relaxed); }
   int64_t value() const { return value_.load(std::memory_order_relaxed); }
@@ -128,8 +124,7 @@ class RequestSeries {
   Entry& at(size_t i) { return (*chunks_[i / kChunk])[i % kChunk]; }
   DurationHistogram* find_or_add(uint32_t key, size_t bound);
 
-  std::array<std::unique_ptr<std::array<Entry, kChunk>>, kMax / kChunk>
-      chunks_;  ///< below size_ they never change
+  std::array<std::unique_ptr<std::array<Entry, kChunk>>, kMax / kChunk> chunks_;  ///< below size_ they never change
   std::atomic<size_t> size_{0};
   std::array<uint16_t, kSlots> slots_{};  ///< index + 1 by hash of the key; the worker's
   Counter folded_;

@@ -24,12 +24,8 @@ std::atomic<uint64_t> allocations{0};
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
-}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace sandgate::observe {
 namespace {
@@ -48,14 +44,11 @@ AccessRecord answered(std::string_view name, uint16_t status = 200) {
   return record;
 }
 
-std::string rendered(const Metrics& metrics) {
-  return render_metrics(metrics, BuildInfo{});
-}
+std::string rendered(const Metrics& metrics) { return render_metrics(metrics, BuildInfo{}); }
 
 size_t series_of(const std::string& page, const std::string& name) {
   size_t count = 0;
-  for (size_t at = page.find("\n" + name + "{"); at != std::string::npos;
-       at = page.find("\n" + name + "{", at + 1))
+  for (size_t at = page.find("\n" + name + "{"); at != std::string::npos; at = page.find("\n" + name + "{", at + 1))
     ++count;
   return count;
 }
@@ -79,21 +72,17 @@ TEST(Metrics, RequestsAreSummedOverWorkers) {
   two.record(answered("team-a", 502));
   const std::string page = rendered(metrics);
   EXPECT_THAT(
-      page,
-      HasSubstr(
-          "\nsandbox_router_requests_total{method=\"GET\",code=\"200\",sandbox_namespace=\"team-a\"} 2\n"));
+      page, HasSubstr("\nsandbox_router_requests_total{method=\"GET\",code=\"200\",sandbox_namespace=\"team-a\"} 2\n"));
   EXPECT_THAT(
-      page,
-      HasSubstr(
-          "\nsandbox_router_requests_total{method=\"GET\",code=\"502\",sandbox_namespace=\"team-a\"} 1\n"));
+      page, HasSubstr("\nsandbox_router_requests_total{method=\"GET\",code=\"502\",sandbox_namespace=\"team-a\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("sandgate_workers 2\n"));
 }
 
 TEST(Metrics, DurationsFallIntoTheContractsBuckets) {
   Metrics metrics;
   WorkerMetrics& worker = metrics.add_worker();
-  for (const Nanos duration : {Nanos(Millis(5)), Nanos(Millis(5)) + Nanos(1), Nanos(Millis(7)),
-                               Nanos(std::chrono::minutes(5)), Nanos(-1)}) {
+  for (const Nanos duration :
+       {Nanos(Millis(5)), Nanos(Millis(5)) + Nanos(1), Nanos(Millis(7)), Nanos(std::chrono::minutes(5)), Nanos(-1)}) {
     AccessRecord record = answered("team-a");
     record.duration = duration;
     worker.record(record);
@@ -105,8 +94,7 @@ TEST(Metrics, DurationsFallIntoTheContractsBuckets) {
                                 std::to_string(count) + "\n"));
   };
   bucket("0.005", 2);
-  for (const char* bound :
-       {"0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "180"})
+  for (const char* bound : {"0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "180"})
     bucket(bound, 4);
   bucket("+Inf", 5);
   EXPECT_THAT(page, HasSubstr("sandbox_router_request_duration_seconds_count{method=\"GET\",code=\"200\","
@@ -184,15 +172,12 @@ TEST(Metrics, FailuresRetriesBytesAndDecisions) {
   denied.authorization = Authorization::kDenied;
   worker.record(denied);
   const std::string page = rendered(metrics);
-  EXPECT_THAT(
-      page,
-      HasSubstr("sandbox_router_upstream_errors_total{sandbox_namespace=\"team-a\",reason=\"dial\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("sandbox_router_upstream_errors_total{sandbox_namespace=\"team-a\",reason=\"dial\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("sandbox_router_upstream_retries_total{sandbox_namespace=\"team-a\"} 3\n"));
-  EXPECT_THAT(
-      page,
-      HasSubstr("sandbox_router_authz_decisions_total{sandbox_namespace=\"team-a\",decision=\"allow\"} 1\n"));
-  EXPECT_THAT(
-      page, HasSubstr("sandbox_router_authz_decisions_total{sandbox_namespace=\"-\",decision=\"deny\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("sandbox_router_authz_decisions_total{sandbox_namespace=\"team-a\",decision=\"allow\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("sandbox_router_authz_decisions_total{sandbox_namespace=\"-\",decision=\"deny\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("sandgate_failures_total{code=\"connect_failed\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("sandgate_failures_total{code=\"bad_token\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("sandgate_request_bytes_total 10\n"));
@@ -228,9 +213,7 @@ TEST(Metrics, GaugesLimitsAndTheRest) {
   one.cache_invalidated("team-a", true);
   metrics.cert_reloaded(false);
   metrics.add_external(
-      {.name = "sandgate_sandboxes", .help = "In the table.", .is_counter = false, .read = [] {
-         return 42.0;
-       }});
+      {.name = "sandgate_sandboxes", .help = "In the table.", .is_counter = false, .read = [] { return 42.0; }});
   const std::string page = rendered(metrics);
   EXPECT_THAT(page, HasSubstr("sandbox_router_inflight_requests 3\n"));
   EXPECT_THAT(page, HasSubstr("sandgate_limit_hits_total{limit=\"max_head_bytes\"} 1\n"));
@@ -269,8 +252,7 @@ TEST(Metrics, TheManualNamesEveryFamily) {
   const std::string manual{std::istreambuf_iterator<char>(file), {}};
   const std::string page = rendered(metrics);
   size_t families = 0;
-  for (size_t at = page.find("# TYPE "); at != std::string::npos;
-       at = page.find("# TYPE ", at + 1), ++families) {
+  for (size_t at = page.find("# TYPE "); at != std::string::npos; at = page.find("# TYPE ", at + 1), ++families) {
     const size_t from = at + 7;
     EXPECT_THAT(manual, HasSubstr("| `" + page.substr(from, page.find(' ', from) - from) + "` |"));
   }

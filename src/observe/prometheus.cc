@@ -18,9 +18,7 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 
-double seconds(uint64_t nanos) {
-  return static_cast<double>(nanos) / 1e9;
-}
+double seconds(uint64_t nanos) { return static_cast<double>(nanos) / 1e9; }
 
 MetricFamily family(std::string name, std::string help, MetricType type) {
   MetricFamily f;
@@ -43,8 +41,8 @@ void add_gauge(MetricFamily& f, Labels labels, double value) {
 }
 
 template <size_t N>
-void add_histogram(MetricFamily& f, Labels labels, const std::array<uint64_t, N + 1>& buckets,
-                   uint64_t sum_nanos, const std::array<Nanos, N>& bounds) {
+void add_histogram(MetricFamily& f, Labels labels, const std::array<uint64_t, N + 1>& buckets, uint64_t sum_nanos,
+                   const std::array<Nanos, N>& bounds) {
   ClientMetric& m = f.metric.emplace_back();
   m.label = std::move(labels);
   uint64_t so_far = 0;
@@ -95,16 +93,15 @@ struct Summed {
 void requests(const Metrics& metrics, std::vector<MetricFamily>& out) {
   std::map<std::tuple<NamespaceId, MethodId, StatusId>, Summed> series;
   for (const auto& worker : metrics.workers()) {
-    worker->requests.for_each(
-        [&](NamespaceId name, MethodId method, StatusId status, const DurationHistogram& h) {
-          Summed& s = series[{name, method, status}];
-          h.add_to(s.buckets, s.sum_nanos);
-        });
+    worker->requests.for_each([&](NamespaceId name, MethodId method, StatusId status, const DurationHistogram& h) {
+      Summed& s = series[{name, method, status}];
+      h.add_to(s.buckets, s.sum_nanos);
+    });
   }
   // After the series, so that every id in them has its name.
   const std::vector<std::string> names = metrics.namespaces().names();
-  MetricFamily total = family("sandbox_router_requests_total",
-                              "Requests answered or ended without an answer.", MetricType::Counter);
+  MetricFamily total =
+      family("sandbox_router_requests_total", "Requests answered or ended without an answer.", MetricType::Counter);
   MetricFamily duration =
       family("sandbox_router_request_duration_seconds",
              "Time from the first byte of a request to the end of its exchange.", MetricType::Histogram);
@@ -125,11 +122,10 @@ void requests(const Metrics& metrics, std::vector<MetricFamily>& out) {
 /// A family with a series for each namespace that has a number, and for `-` always, so that the family is
 /// never empty.
 template <class Read>
-void by_namespace(const Metrics& metrics, const std::vector<std::string>& names, MetricFamily& f,
-                  const Labels& more, Read read) {
+void by_namespace(const Metrics& metrics, const std::vector<std::string>& names, MetricFamily& f, const Labels& more,
+                  Read read) {
   for (size_t id = 0; id < names.size(); ++id) {
-    const uint64_t value =
-        sum(metrics, [&](const WorkerMetrics& w) -> const Counter& { return read(w, id); });
+    const uint64_t value = sum(metrics, [&](const WorkerMetrics& w) -> const Counter& { return read(w, id); });
     if (value == 0 && id != kNoNamespace) continue;
     Labels labels = {{"sandbox_namespace", names[id]}};
     labels.insert(labels.end(), more.begin(), more.end());
@@ -139,25 +135,24 @@ void by_namespace(const Metrics& metrics, const std::vector<std::string>& names,
 
 void namespaced(const Metrics& metrics, std::vector<MetricFamily>& out) {
   const std::vector<std::string> names = metrics.namespaces().names();
-  MetricFamily errors = family("sandbox_router_upstream_errors_total",
-                               "Failures on the sandbox's side, by reason.", MetricType::Counter);
+  MetricFamily errors =
+      family("sandbox_router_upstream_errors_total", "Failures on the sandbox's side, by reason.", MetricType::Counter);
   for (size_t reason = 0; reason < kUpstreamReasonCount; ++reason) {
-    by_namespace(
-        metrics, names, errors,
-        {{"reason", std::string(upstream_reason_label(static_cast<UpstreamReason>(reason)))}},
-        [&](const WorkerMetrics& w, size_t id) -> const Counter& { return w.upstream_errors[id][reason]; });
+    by_namespace(metrics, names, errors,
+                 {{"reason", std::string(upstream_reason_label(static_cast<UpstreamReason>(reason)))}},
+                 [&](const WorkerMetrics& w, size_t id) -> const Counter& { return w.upstream_errors[id][reason]; });
   }
   out.push_back(std::move(errors));
 
-  MetricFamily retries = family("sandbox_router_upstream_retries_total", "Further dials after a failed one.",
-                                MetricType::Counter);
+  MetricFamily retries =
+      family("sandbox_router_upstream_retries_total", "Further dials after a failed one.", MetricType::Counter);
   by_namespace(metrics, names, retries, {},
                [](const WorkerMetrics& w, size_t id) -> const Counter& { return w.upstream_retries[id]; });
   out.push_back(std::move(retries));
 
-  MetricFamily invalidations = family(
-      "sandbox_router_cache_invalidations_total",
-      "Addresses learnt from the watch that were dropped because they did not answer.", MetricType::Counter);
+  MetricFamily invalidations =
+      family("sandbox_router_cache_invalidations_total",
+             "Addresses learnt from the watch that were dropped because they did not answer.", MetricType::Counter);
   by_namespace(metrics, names, invalidations, {},
                [](const WorkerMetrics& w, size_t id) -> const Counter& { return w.cache_invalidations[id]; });
   out.push_back(std::move(invalidations));
@@ -165,16 +160,14 @@ void namespaced(const Metrics& metrics, std::vector<MetricFamily>& out) {
   MetricFamily decisions = family("sandbox_router_authz_decisions_total",
                                   "Checks of a caller's credential, by outcome.", MetricType::Counter);
   for (const size_t outcome : {0U, 1U}) {
-    by_namespace(
-        metrics, names, decisions, {{"decision", outcome == 0 ? "allow" : "deny"}},
-        [&](const WorkerMetrics& w, size_t id) -> const Counter& { return w.authorizations[id][outcome]; });
+    by_namespace(metrics, names, decisions, {{"decision", outcome == 0 ? "allow" : "deny"}},
+                 [&](const WorkerMetrics& w, size_t id) -> const Counter& { return w.authorizations[id][outcome]; });
   }
   out.push_back(std::move(decisions));
 }
 
 MetricFamily build_info(const BuildInfo& build) {
-  MetricFamily f =
-      family("sandbox_router_build_info", "Always 1; the labels say what is running.", MetricType::Gauge);
+  MetricFamily f = family("sandbox_router_build_info", "Always 1; the labels say what is running.", MetricType::Gauge);
   add_gauge(f,
             {{"git_version", build.git_version},
              {"git_commit", build.git_commit},
@@ -187,8 +180,8 @@ MetricFamily build_info(const BuildInfo& build) {
 }
 
 MetricFamily cert_reloads(const Metrics& metrics) {
-  MetricFamily f = family("sandbox_router_cert_reloads_total",
-                          "Reloads of the server certificate, by outcome.", MetricType::Counter);
+  MetricFamily f = family("sandbox_router_cert_reloads_total", "Reloads of the server certificate, by outcome.",
+                          MetricType::Counter);
   add_counter(f, {{"outcome", "success"}}, metrics.cert_reloads(true));
   add_counter(f, {{"outcome", "failure"}}, metrics.cert_reloads(false));
   return f;
@@ -196,8 +189,8 @@ MetricFamily cert_reloads(const Metrics& metrics) {
 
 /// One counter for each value of an enumeration.
 template <size_t N, class Array, class Name>
-MetricFamily by_kind(const Metrics& metrics, std::string name, std::string help, std::string label,
-                     Array array, Name text, size_t from = 0) {
+MetricFamily by_kind(const Metrics& metrics, std::string name, std::string help, std::string label, Array array,
+                     Name text, size_t from = 0) {
   MetricFamily f = family(std::move(name), std::move(help), MetricType::Counter);
   for (size_t i = from; i < N; ++i) {
     add_counter(f, {{label, std::string(text(i))}},
@@ -217,11 +210,9 @@ void connections(const Metrics& metrics, std::vector<MetricFamily>& out) {
                         [](const W& w) -> const Counter& { return w.connections_refused; }));
   out.push_back(gauge(metrics, "sandgate_websockets_open", "Upgraded connections.",
                       [](const W& w) -> const Gauge& { return w.websockets_open; }));
-  out.push_back(gauge(metrics, "sandgate_upstream_connections_open",
-                      "Connections to sandboxes, idle ones included.",
+  out.push_back(gauge(metrics, "sandgate_upstream_connections_open", "Connections to sandboxes, idle ones included.",
                       [](const W& w) -> const Gauge& { return w.upstream_connections_open; }));
-  out.push_back(gauge(metrics, "sandgate_upstream_idle_connections",
-                      "Connections to sandboxes kept for reuse.",
+  out.push_back(gauge(metrics, "sandgate_upstream_idle_connections", "Connections to sandboxes kept for reuse.",
                       [](const W& w) -> const Gauge& { return w.upstream_idle; }));
   out.push_back(counter(metrics, "sandgate_upstream_dials_total", "Connections to sandboxes that were tried.",
                         [](const W& w) -> const Counter& { return w.upstream_dials; }));
@@ -237,13 +228,12 @@ void workings(const Metrics& metrics, std::vector<MetricFamily>& out) {
   out.push_back(by_kind<kCodeCount>(
       metrics, "sandgate_failures_total", "Exchanges that failed, by reason.", "code", &W::failures,
       [](size_t i) { return code_name(static_cast<Code>(i)); }, static_cast<size_t>(Code::kNone) + 1));
-  out.push_back(by_kind<2>(metrics, "sandgate_parse_errors_total", "Messages that were not HTTP, by side.",
-                           "side", &W::parse_errors, [](size_t i) {
-                             return i == static_cast<size_t>(Side::kDownstream) ? "downstream" : "upstream";
-                           }));
-  out.push_back(by_kind<kDnsResultCount>(
-      metrics, "sandgate_dns_answers_total", "Name look-ups, by outcome.", "result", &W::dns_results,
-      [](size_t i) { return dns_result_label(static_cast<DnsResult>(i)); }));
+  out.push_back(by_kind<2>(
+      metrics, "sandgate_parse_errors_total", "Messages that were not HTTP, by side.", "side", &W::parse_errors,
+      [](size_t i) { return i == static_cast<size_t>(Side::kDownstream) ? "downstream" : "upstream"; }));
+  out.push_back(by_kind<kDnsResultCount>(metrics, "sandgate_dns_answers_total", "Name look-ups, by outcome.", "result",
+                                         &W::dns_results,
+                                         [](size_t i) { return dns_result_label(static_cast<DnsResult>(i)); }));
   out.push_back(counter(metrics, "sandgate_request_bytes_total",
                         "Body and tunnel bytes from clients, of ended exchanges.",
                         [](const W& w) -> const Counter& { return w.bytes_in; }));
@@ -265,12 +255,11 @@ void workings(const Metrics& metrics, std::vector<MetricFamily>& out) {
 
   MetricFamily fold =
       family("sandgate_metric_series_folded_total",
-             "Requests counted under the namespace `other` because there were too many series.",
-             MetricType::Counter);
+             "Requests counted under the namespace `other` because there were too many series.", MetricType::Counter);
   add_counter(fold, {}, folded);
   out.push_back(std::move(fold));
-  MetricFamily odd = family("sandgate_odd_events_total", "Legal but unexpected events inside the program.",
-                            MetricType::Counter);
+  MetricFamily odd =
+      family("sandgate_odd_events_total", "Legal but unexpected events inside the program.", MetricType::Counter);
   add_counter(odd, {}, odd_events());
   out.push_back(std::move(odd));
   MetricFamily workers = family("sandgate_workers", "Threads that carry traffic.", MetricType::Gauge);

@@ -16,8 +16,8 @@ char* Timestamp::write(char* out, WallTime time) {
     const year_month_day date(day);
     const hh_mm_ss clock(whole - day);
     text_ = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                        clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                        clock.minutes().count(), clock.seconds().count());
   }
   std::memcpy(out, text_.data(), kSize - 5);
   out += kSize - 5;

@@ -55,8 +55,7 @@ std::optional<TraceContext> parse_traceparent(std::string_view value) {
   TraceContext context;
   if (!read_hex(value, std::span(&version, 1)) || version == 0xff) return std::nullopt;
   if (value.size() > kLength && (version == 0 || value[kLength] != '-')) return std::nullopt;
-  if (!read_hex(value.substr(kTraceAt), context.trace_id) ||
-      !read_hex(value.substr(kSpanAt), context.span_id) ||
+  if (!read_hex(value.substr(kTraceAt), context.trace_id) || !read_hex(value.substr(kSpanAt), context.span_id) ||
       !read_hex(value.substr(kFlagsAt), std::span(&context.flags, 1))) {
     return std::nullopt;
   }

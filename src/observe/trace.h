@@ -35,11 +35,7 @@ TraceContext start_trace(uint64_t random_high, uint64_t random_low, uint64_t ran
 std::array<char, 55> format_traceparent(const TraceContext& context);
 
 /// For the access log, inside format_traceparent()'s answer.
-inline std::string_view trace_id_text(const std::array<char, 55>& text) {
-  return {text.data() + 3, 32};
-}
-inline std::string_view span_id_text(const std::array<char, 55>& text) {
-  return {text.data() + 36, 16};
-}
+inline std::string_view trace_id_text(const std::array<char, 55>& text) { return {text.data() + 3, 32}; }
+inline std::string_view span_id_text(const std::array<char, 55>& text) { return {text.data() + 36, 16}; }
 
 }  // namespace sandgate::observe

@@ -27,9 +27,9 @@ TEST(Trace, RoundTrip) {
 TEST(Trace, AnythingElseIsAsAbsent) {
   const std::string good(kGood);
   for (const std::string& bad :
-       {std::string(), good.substr(0, 54), good + "-", good + "0", " " + good, good + " ",
-        "ff" + good.substr(2), "0" + good.substr(1, 1) + "_" + good.substr(3), "0g" + good.substr(2),
-        "0A" + good.substr(2), std::string("00-00000000000000000000000000000000-b7ad6b7169203331-01"),
+       {std::string(), good.substr(0, 54), good + "-", good + "0", " " + good, good + " ", "ff" + good.substr(2),
+        "0" + good.substr(1, 1) + "_" + good.substr(3), "0g" + good.substr(2), "0A" + good.substr(2),
+        std::string("00-00000000000000000000000000000000-b7ad6b7169203331-01"),
         std::string("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"),
         std::string("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"),
         std::string("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0G"),

@@ -13,9 +13,7 @@ bool starts_with(const Bytes& bytes, std::initializer_list<uint8_t> prefix) {
   return std::equal(prefix.begin(), prefix.end(), bytes.begin());
 }
 
-constexpr uint32_t quad(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-  return a << 24 | b << 16 | c << 8 | d;
-}
+constexpr uint32_t quad(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { return a << 24 | b << 16 | c << 8 | d; }
 
 AddressClass classify_v4(uint32_t bits) {
   const uint32_t first = bits >> 24;
@@ -37,8 +35,7 @@ AddressClass classify_v6(const Bytes& b) {
   if (starts_with(b, {0x00, 0x64, 0xff, 0x9b})) {
     // RFC 6052 puts the IPv4 address into the last four bytes of 64:ff9b::/96. The rest of 64:ff9b::/32 (RFC
     // 8215: local translators) may carry one anywhere.
-    const bool well_known =
-        std::all_of(b.begin() + 4, b.begin() + 12, [](uint8_t byte) { return byte == 0; });
+    const bool well_known = std::all_of(b.begin() + 4, b.begin() + 12, [](uint8_t byte) { return byte == 0; });
     const uint32_t carried = quad(b[12], b[13], b[14], b[15]);
     const bool routable = well_known && classify_v4(carried) == AddressClass::kRoutable;
     return routable ? AddressClass::kRoutable : AddressClass::kEmbedded;

@@ -28,8 +28,7 @@ std::string_view name_of(AddressClass address_class);
 
 /// May an address of this class be dialled at all? `allow_loopback` opens 127/8 and ::1 and nothing else.
 inline bool is_dialable(AddressClass address_class, bool allow_loopback) {
-  return address_class == AddressClass::kRoutable ||
-         (allow_loopback && address_class == AddressClass::kLoopback);
+  return address_class == AddressClass::kRoutable || (allow_loopback && address_class == AddressClass::kLoopback);
 }
 
 }  // namespace sandgate::policy

@@ -113,8 +113,8 @@ TEST(AddressClassTest, OnlyRoutableIsDialableAndTheFlagOpensLoopbackAlone) {
 }
 
 TEST(AddressClassTest, ZonesAndOddFormsAreNoAddresses) {
-  for (const char* text : {"fe80::1%eth0", "fd77::1%lo", "127.1", "0177.0.0.1", "2130706433", "0x7f.0.0.1",
-                           "[::1]", "10.0.0.1/8", "10.0.0.1:80", " 10.0.0.1", "10.0.0.1 ", ""}) {
+  for (const char* text : {"fe80::1%eth0", "fd77::1%lo", "127.1", "0177.0.0.1", "2130706433", "0x7f.0.0.1", "[::1]",
+                           "10.0.0.1/8", "10.0.0.1:80", " 10.0.0.1", "10.0.0.1 ", ""}) {
     EXPECT_FALSE(IpAddress::parse(text).has_value()) << text;
   }
 }

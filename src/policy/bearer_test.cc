@@ -5,9 +5,7 @@
 namespace sandgate::policy {
 namespace {
 
-BearerVerdict check(std::optional<std::string_view> value) {
-  return check_bearer(value, Secret("s3cret-Token"));
-}
+BearerVerdict check(std::optional<std::string_view> value) { return check_bearer(value, Secret("s3cret-Token")); }
 
 TEST(BearerTest, TheRightToken) {
   for (const char* value : {"Bearer s3cret-Token", "bearer s3cret-Token", "BEARER s3cret-Token",
@@ -18,9 +16,9 @@ TEST(BearerTest, TheRightToken) {
 
 TEST(BearerTest, Missing) {
   EXPECT_EQ(check(std::nullopt), BearerVerdict::kMissing);
-  for (const char* value : {"", " ", "Bearer", "Bearer ", "s3cret-Token", "Basic s3cret-Token",
-                            "Bearers s3cret-Token", "Bear s3cret-Token", "Bearer s3cret-Token x",
-                            "Bearer a b", "Bearer,s3cret-Token", "Bearer:s3cret-Token x"}) {
+  for (const char* value :
+       {"", " ", "Bearer", "Bearer ", "s3cret-Token", "Basic s3cret-Token", "Bearers s3cret-Token", "Bear s3cret-Token",
+        "Bearer s3cret-Token x", "Bearer a b", "Bearer,s3cret-Token", "Bearer:s3cret-Token x"}) {
     EXPECT_EQ(check(value), BearerVerdict::kMissing) << value;
   }
 }
@@ -36,9 +34,7 @@ TEST(BearerTest, BytesOutsideAsciiNeverMatch) {
   EXPECT_EQ(check_bearer("Bearer t\xc3\xb6ken", Secret("t\xc3\xb6ken")), BearerVerdict::kWrong);
 }
 
-TEST(BearerDeathTest, AnEmptyTokenIsOurMistake) {
-  EXPECT_DEATH(check_bearer("Bearer x", Secret()), "token.empty");
-}
+TEST(BearerDeathTest, AnEmptyTokenIsOurMistake) { EXPECT_DEATH(check_bearer("Bearer x", Secret()), "token.empty"); }
 
 }  // namespace
 }  // namespace sandgate::policy

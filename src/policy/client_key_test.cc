@@ -69,8 +69,7 @@ TEST(ClientKeyTest, TrustedNetworks) {
       {"10.0.0.5", {"fd00:1::7, 10.0.0.1"}, "fd00:1::/64"},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(key(trusted, c.peer, c.lines), c.expected)
-        << c.peer << " with " << testing::PrintToString(c.lines);
+    EXPECT_EQ(key(trusted, c.peer, c.lines), c.expected) << c.peer << " with " << testing::PrintToString(c.lines);
   }
 }
 

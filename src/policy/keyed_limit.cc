@@ -10,9 +10,7 @@ constexpr size_t kSpareBucketsMax = 1024;
 
 }  // namespace
 
-KeyedLimit::~KeyedLimit() {
-  SG_ASSERT(keys() == 0);
-}
+KeyedLimit::~KeyedLimit() { SG_ASSERT(keys() == 0); }
 
 std::optional<KeyedLimit::Lease> KeyedLimit::acquire(std::string_view key, size_t limit) {
   if (limit == 0) return Lease();

@@ -11,9 +11,7 @@ NetworkSet set(std::initializer_list<const char*> texts) {
   return NetworkSet(networks);
 }
 
-IpAddress ip(const char* text) {
-  return IpAddress::parse(text).value();
-}
+IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
 
 TEST(NetworkSetTest, EmptyContainsNothing) {
   EXPECT_TRUE(set({}).empty());

@@ -7,9 +7,7 @@
 namespace sandgate::policy {
 namespace {
 
-MonoTime at_ms(int64_t ms) {
-  return MonoTime(Millis(1'000'000 + ms));
-}
+MonoTime at_ms(int64_t ms) { return MonoTime(Millis(1'000'000 + ms)); }
 
 int retries(RetryBudget& budget, MonoTime now, int tries) {
   int allowed = 0;

@@ -6,9 +6,7 @@
 namespace sandgate::policy {
 namespace {
 
-bool is_unspecified(const IpAddress& address) {
-  return address == IpAddress() || address == IpAddress::v4(0);
-}
+bool is_unspecified(const IpAddress& address) { return address == IpAddress() || address == IpAddress::v4(0); }
 
 bool is_reserved_port(uint16_t port) {
   return port == 22 || port == 2379 || port == 2380 || port == 6443 || (port >= 10250 && port <= 10259);
@@ -24,10 +22,8 @@ TargetVerdict SsrfGuard::check(const Endpoint& target, bool known_sandbox) const
   if (!is_dialable(address_class, options_.allow_loopback)) return TargetVerdict::kForbiddenClass;
   if (is_own_listener(target, address_class)) return TargetVerdict::kOwnListener;
   if (!options_.allow_loopback && is_own_address(target.address)) return TargetVerdict::kOwnAddress;
-  if (!allowed_networks_.empty() && !allowed_networks_.contains(target.address))
-    return TargetVerdict::kOutsideNetworks;
-  if (target.port == 0 || (!known_sandbox && is_reserved_port(target.port)))
-    return TargetVerdict::kReservedPort;
+  if (!allowed_networks_.empty() && !allowed_networks_.contains(target.address)) return TargetVerdict::kOutsideNetworks;
+  if (target.port == 0 || (!known_sandbox && is_reserved_port(target.port))) return TargetVerdict::kReservedPort;
   return TargetVerdict::kAllowed;
 }
 

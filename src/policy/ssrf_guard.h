@@ -13,8 +13,7 @@
 namespace sandgate::policy {
 
 struct SsrfOptions {
-  bool allow_loopback =
-      false;  ///< --allow-loopback-pod-ip: 127/8 and ::1, for development, tests and benchmarks
+  bool allow_loopback = false;  ///< --allow-loopback-pod-ip: 127/8 and ::1, for development, tests and benchmarks
   /// Every address and port this process listens on, as bound. An unspecified address stands for all local
   /// ones.
   std::vector<Endpoint> own_listeners{};

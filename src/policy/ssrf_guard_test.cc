@@ -5,12 +5,8 @@
 namespace sandgate::policy {
 namespace {
 
-Endpoint at(const char* text) {
-  return Endpoint::parse(text).value();
-}
-IpAddress ip(const char* text) {
-  return IpAddress::parse(text).value();
-}
+Endpoint at(const char* text) { return Endpoint::parse(text).value(); }
+IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
 
 TEST(SsrfGuardTest, RoutableTargetsPass) {
   const SsrfGuard guard({});
@@ -23,10 +19,9 @@ TEST(SsrfGuardTest, RoutableTargetsPass) {
 TEST(SsrfGuardTest, ForbiddenClassesAreRefusedAlsoForKnownSandboxes) {
   const SsrfGuard guard({});
   for (const char* target :
-       {"127.0.0.1:8888", "[::1]:8888", "169.254.169.254:80", "[fe80::1]:80", "0.0.0.0:80", "[::]:80",
-        "224.0.0.1:80", "[ff02::1]:80", "255.255.255.255:80", "240.0.0.1:80", "[::127.0.0.1]:80",
-        "[::ffff:127.0.0.1]:80", "[64:ff9b::7f00:1]:80", "[2002:7f00:1::]:80", "[2001::1]:80",
-        "[fd00:ec2::254]:80"}) {
+       {"127.0.0.1:8888", "[::1]:8888", "169.254.169.254:80", "[fe80::1]:80", "0.0.0.0:80", "[::]:80", "224.0.0.1:80",
+        "[ff02::1]:80", "255.255.255.255:80", "240.0.0.1:80", "[::127.0.0.1]:80", "[::ffff:127.0.0.1]:80",
+        "[64:ff9b::7f00:1]:80", "[2002:7f00:1::]:80", "[2001::1]:80", "[fd00:ec2::254]:80"}) {
     EXPECT_EQ(guard.check(at(target), false), TargetVerdict::kForbiddenClass) << target;
     EXPECT_EQ(guard.check(at(target), true), TargetVerdict::kForbiddenClass) << target;
   }
@@ -37,8 +32,8 @@ TEST(SsrfGuardTest, TheLoopbackFlagOpensLoopbackAlone) {
   for (const char* target : {"127.0.0.1:8888", "127.9.9.9:1", "[::1]:8888", "[::ffff:127.0.0.1]:80"}) {
     EXPECT_EQ(guard.check(at(target), false), TargetVerdict::kAllowed) << target;
   }
-  for (const char* target : {"169.254.169.254:80", "[64:ff9b::7f00:1]:80", "[::127.0.0.1]:80", "0.0.0.0:80",
-                             "[::]:80", "[fe80::1]:80"}) {
+  for (const char* target :
+       {"169.254.169.254:80", "[64:ff9b::7f00:1]:80", "[::127.0.0.1]:80", "0.0.0.0:80", "[::]:80", "[fe80::1]:80"}) {
     EXPECT_EQ(guard.check(at(target), true), TargetVerdict::kForbiddenClass) << target;
   }
 }
@@ -49,16 +44,14 @@ TEST(SsrfGuardTest, ReservedPortsOnlyForKnownSandboxes) {
     EXPECT_EQ(guard.check({ip("10.0.0.5"), port}, false), TargetVerdict::kReservedPort) << port;
     EXPECT_EQ(guard.check({ip("10.0.0.5"), port}, true), TargetVerdict::kAllowed) << port;
   }
-  for (uint16_t port :
-       std::initializer_list<uint16_t>{21, 23, 2378, 2381, 6442, 6444, 10249, 10260, 1, 65535}) {
+  for (uint16_t port : std::initializer_list<uint16_t>{21, 23, 2378, 2381, 6442, 6444, 10249, 10260, 1, 65535}) {
     EXPECT_EQ(guard.check({ip("10.0.0.5"), port}, false), TargetVerdict::kAllowed) << port;
   }
   EXPECT_EQ(guard.check({ip("10.0.0.5"), 0}, true), TargetVerdict::kReservedPort);
 }
 
 TEST(SsrfGuardTest, OwnListenersByExactAddress) {
-  const SsrfGuard guard(
-      {.allow_loopback = true, .own_listeners = {at("127.0.0.1:8080"), at("10.0.0.1:9090")}});
+  const SsrfGuard guard({.allow_loopback = true, .own_listeners = {at("127.0.0.1:8080"), at("10.0.0.1:9090")}});
   EXPECT_EQ(guard.check(at("127.0.0.1:8080"), true), TargetVerdict::kOwnListener);
   EXPECT_EQ(guard.check(at("[::ffff:127.0.0.1]:8080"), true), TargetVerdict::kOwnListener);
   EXPECT_EQ(guard.check(at("10.0.0.1:9090"), true), TargetVerdict::kOwnListener);
@@ -69,11 +62,9 @@ TEST(SsrfGuardTest, OwnListenersByExactAddress) {
 
 TEST(SsrfGuardTest, AnUnspecifiedListenerIsEveryLocalAddress) {
   for (const char* listener : {"0.0.0.0:8080", "[::]:8080"}) {
-    const SsrfGuard guard({.allow_loopback = true,
-                           .own_listeners = {at(listener)},
-                           .own_addresses = {ip("10.0.0.1"), ip("fd77::1")}});
-    for (const char* target :
-         {"127.0.0.1:8080", "127.7.7.7:8080", "[::1]:8080", "10.0.0.1:8080", "[fd77::1]:8080"}) {
+    const SsrfGuard guard(
+        {.allow_loopback = true, .own_listeners = {at(listener)}, .own_addresses = {ip("10.0.0.1"), ip("fd77::1")}});
+    for (const char* target : {"127.0.0.1:8080", "127.7.7.7:8080", "[::1]:8080", "10.0.0.1:8080", "[fd77::1]:8080"}) {
       EXPECT_EQ(guard.check(at(target), true), TargetVerdict::kOwnListener) << listener << " " << target;
     }
     for (const char* target : {"127.0.0.1:8081", "10.0.0.2:8080", "10.0.0.1:8081"}) {
@@ -94,8 +85,7 @@ TEST(SsrfGuardTest, AllowedNetworksBindEveryTarget) {
        .allowed_networks = {IpNetwork::parse("10.1.0.0/16").value(), IpNetwork::parse("::/0").value()}});
   EXPECT_EQ(guard.check(at("10.1.2.3:80"), false), TargetVerdict::kAllowed);
   EXPECT_EQ(guard.check(at("[fd77::1]:80"), false), TargetVerdict::kAllowed);
-  EXPECT_EQ(guard.check(at("10.2.2.3:80"), true), TargetVerdict::kOutsideNetworks)
-      << "::/0 says nothing of IPv4";
+  EXPECT_EQ(guard.check(at("10.2.2.3:80"), true), TargetVerdict::kOutsideNetworks) << "::/0 says nothing of IPv4";
   EXPECT_EQ(guard.check(at("127.0.0.1:80"), true), TargetVerdict::kOutsideNetworks);
 }
 

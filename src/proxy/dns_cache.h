@@ -21,8 +21,7 @@ class DnsCache {
   };
 
   /// `ask(name)` is called when a name must be resolved; its answer comes back through answer().
-  DnsCache(WaitList& waiters, std::function<void(const std::string&)> ask)
-      : waiters_(waiters), ask_(std::move(ask)) {}
+  DnsCache(WaitList& waiters, std::function<void(const std::string&)> ask) : waiters_(waiters), ask_(std::move(ask)) {}
 
   Found find(const std::string& name, MonoTime now);
   void answer(const std::string& name, NameAnswer answer, MonoTime now);

@@ -21,12 +21,8 @@ struct TestWaiter final : Waiter {
   std::function<void()> act;
 };
 
-NameAnswer found(const char* address, Millis ttl) {
-  return {true, false, {*IpAddress::parse(address)}, ttl};
-}
-NameAnswer failed(Millis ttl) {
-  return {false, false, {}, ttl};
-}
+NameAnswer found(const char* address, Millis ttl) { return {true, false, {*IpAddress::parse(address)}, ttl}; }
+NameAnswer failed(Millis ttl) { return {false, false, {}, ttl}; }
 
 class DnsCacheTest : public ::testing::Test {
  protected:
@@ -113,8 +109,7 @@ TEST_F(DnsCacheTest, AnswersNobodyAskedForAreDropped) {
 
 TEST_F(DnsCacheTest, AResolverMayAnswerAtOnce) {
   DnsCache* self = nullptr;
-  DnsCache quick(waiters,
-                 [&](const std::string& name) { self->answer(name, found("10.0.0.9", Seconds(1)), now); });
+  DnsCache quick(waiters, [&](const std::string& name) { self->answer(name, found("10.0.0.9", Seconds(1)), now); });
   self = &quick;
   const auto f = quick.find("a", now);
   ASSERT_EQ(f.state, State::kFound);

@@ -166,7 +166,8 @@ void Exchange::respond(const http::ResponseHead& head, const http::Framing& fram
   if (!head.has(http::FieldId::kDate)) {
     services_.response_out.fields.push_back({"Date", services_.host.http_date()});
   }
-  // With the body still held back the client cannot know whether to send it: this connection ends here (RFC 9110 10.1.1).
+  // With the body still held back the client cannot know whether to send it: this connection ends here (RFC
+  // 9110 10.1.1).
   down_->respond(services_.response_out, framing, services_.host.draining() || withheld_);
 }
 
@@ -229,8 +230,8 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
     policy::KeyedLimit::Lease websocket_place;
     policy::KeyedLimit::Lease sandbox_place;
   };
-  auto rest = std::make_shared<Rest>(Rest{services_, SavedRecord(make_record(client_ip, upstream_address)), started_, std::move(websocket_place_),
-                                          std::move(sandbox_place_)});
+  auto rest = std::make_shared<Rest>(Rest{services_, SavedRecord(make_record(client_ip, upstream_address)), started_,
+                                          std::move(websocket_place_), std::move(sandbox_place_)});
   auto done = [rest](const TunnelEnd& end) {
     observe::AccessRecord record = rest->record.view();
     record.time = rest->services.loop.clock().wall();
@@ -262,8 +263,7 @@ void Exchange::note_progress() {
     progress_mark_ = moved;
     last_progress_ = now;
   }
-  const bool body_awaited =
-      !withheld_ && !request_.done() && request_.waiting_for() == Relay::WaitingFor::kSource;
+  const bool body_awaited = !withheld_ && !request_.done() && request_.waiting_for() == Relay::WaitingFor::kSource;
   request_rate_.note(body_awaited, request_.payload_bytes(), now);
   response_rate_.note(response_.waiting_for() == Relay::WaitingFor::kSink, response_.payload_bytes(), now);
 }
@@ -272,7 +272,8 @@ void Exchange::note_progress() {
 Millis Exchange::gap_limit() const {
   if (response_.waiting_for() == Relay::WaitingFor::kSink) return services_.options.downstream.write_timeout;
   if (phase_ == Phase::kAwaitHead) {
-    // A sender that is slow within its minimum rate is not the sandbox's delay: the caller's own timeout does not apply.
+    // A sender that is slow within its minimum rate is not the sandbox's delay: the caller's own timeout does not
+    // apply.
     if (request_rate_.next_check(Millis(0)) != kFarFuture) return services_.options.timeout;
     const Millis head_limit = services_.options.response_head_timeout;
     if (head_limit > Millis(0)) return std::min(head_limit, plan_.timeout);
@@ -330,10 +331,10 @@ void Exchange::on_deadline(MonoTime now) {
   }
   const Millis grace = options.downstream.body_rate_grace;
   const uint64_t rate = options.downstream.body_rate_min;
-  const bool slow_sender = request_rate_.next_check(grace) <= now &&
-                           request_rate_.too_slow(request_.payload_bytes(), rate, grace, now);
-  const bool slow_reader = response_rate_.next_check(grace) <= now &&
-                           response_rate_.too_slow(response_.payload_bytes(), rate, grace, now);
+  const bool slow_sender =
+      request_rate_.next_check(grace) <= now && request_rate_.too_slow(request_.payload_bytes(), rate, grace, now);
+  const bool slow_reader =
+      response_rate_.next_check(grace) <= now && response_rate_.too_slow(response_.payload_bytes(), rate, grace, now);
   if (rate > 0 && (slow_sender || slow_reader)) {
     services_.metrics.hit(observe::Limit::kBodyRate);
     return give_up({Side::kDownstream, Code::kSlowClient, Retry::kNever});

@@ -126,17 +126,17 @@ class Exchange final : public ListNode<ExchangeListTag>,
   MonoTime started_{};
   MonoTime phase_deadline_ = kFarFuture;
   MonoTime last_progress_{};
-  MonoTime expect_at_ = kFarFuture;       ///< when we say 100 ourselves
+  MonoTime expect_at_ = kFarFuture;  ///< when we say 100 ourselves
   uint64_t progress_mark_ = 0;
   Failure failure_{};
-  uint16_t status_ = 0;               ///< sent to the client; 0: none yet
+  uint16_t status_ = 0;  ///< sent to the client; 0: none yet
   uint16_t dials_ = 0;
   uint8_t retries_ = 0;
   uint8_t interims_ = 0;
-  bool withheld_ = false;             ///< the client waits for 100 before it sends its body
-  bool forwarded_ = false;            ///< a byte of the request went to some sandbox
+  bool withheld_ = false;   ///< the client waits for 100 before it sends its body
+  bool forwarded_ = false;  ///< a byte of the request went to some sandbox
   bool replayed_ = false;
-  bool fresh_only_ = false;           ///< no pooled connection any more
+  bool fresh_only_ = false;  ///< no pooled connection any more
 };
 
 }  // namespace sandgate::proxy

@@ -38,8 +38,8 @@ bool Exchange::admit() {
     sandbox_place_ = std::move(*place);
   }
   if (plan_.websocket) {
-    auto place = services_.limits.websockets_per_client.acquire(plan_.client_key,
-                                                                services_.options.websocket.per_client_max);
+    auto place =
+        services_.limits.websockets_per_client.acquire(plan_.client_key, services_.options.websocket.per_client_max);
     if (!place) {
       services_.metrics.hit(observe::Limit::kWebSocketPerClient);
       fail({Side::kDownstream, Code::kTooManyWebSockets, Retry::kNever});

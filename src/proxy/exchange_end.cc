@@ -32,9 +32,8 @@ void Exchange::answer(const front::Answer& answer) {
   if (!answer.content_type.empty()) out.fields.push_back({"Content-Type", answer.content_type});
   for (const auto& [name, value] : answer.fields) out.fields.push_back({name, value});
   out.fields.push_back({"Date", services_.host.http_date()});
-  const http::Framing framing = answer.body.empty()
-                                    ? http::Framing{http::BodyKind::kNone, 0, 0}
-                                    : http::Framing{http::BodyKind::kFixed, answer.body.size()};
+  const http::Framing framing = answer.body.empty() ? http::Framing{http::BodyKind::kNone, 0, 0}
+                                                    : http::Framing{http::BodyKind::kFixed, answer.body.size()};
   status_ = answer.status;
   down_->respond(out, framing, answer.close || services_.host.draining() || !down_->rest_is_cheap());
   if (!answer.body.empty()) down_->write(answer.body);
@@ -127,8 +126,8 @@ observe::AccessRecord Exchange::make_record(std::string& client_ip, std::string&
   record.bytes_out = response_.payload_bytes();
   record.failure = failure_;
   record.retries = retries_;
-  const bool denied = failure_.code == Code::kUnauthenticated || failure_.code == Code::kBadToken ||
-                      failure_.code == Code::kForbidden;
+  const bool denied =
+      failure_.code == Code::kUnauthenticated || failure_.code == Code::kBadToken || failure_.code == Code::kForbidden;
   if (denied) {
     record.authorization = observe::Authorization::kDenied;
   } else if (record.routed) {

@@ -4,7 +4,7 @@
 
 namespace sandgate::proxy {
 namespace {
-constexpr uint64_t kShare = 256 * 1024;         // copied bytes a turn
+constexpr uint64_t kShare = 256 * 1024;             // copied bytes a turn
 constexpr uint64_t kSpliceShare = 4 * 1024 * 1024;  // moved by the kernel: far cheaper a byte
 }  // namespace
 

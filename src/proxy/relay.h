@@ -1,5 +1,5 @@
-// One direction of an exchange: moves a body from one stream to the other. Reads only while the sink has nothing queued,
-// so at most one piece is ever in memory; long unframed runs go through a kernel pipe.
+// One direction of an exchange: moves a body from one stream to the other. Reads only while the sink has nothing
+// queued, so at most one piece is ever in memory; long unframed runs go through a kernel pipe.
 #pragma once
 
 #include <cstdint>

@@ -315,8 +315,7 @@ TEST(RateWatchTest, AClientMustKeepUpOverAWindow) {
   EXPECT_EQ(watch.next_check(grace), start + grace) << "the window goes on";
   EXPECT_FALSE(watch.too_slow(64 * 30, 64, grace, start + grace)) << "exactly the rate";
   EXPECT_EQ(watch.next_check(grace), start + 2 * grace) << "a new window";
-  EXPECT_TRUE(watch.too_slow(64 * 30 + 64 * 30 - 1, 64, grace, start + 2 * grace))
-      << "one byte less in the second";
+  EXPECT_TRUE(watch.too_slow(64 * 30 + 64 * 30 - 1, 64, grace, start + 2 * grace)) << "one byte less in the second";
 }
 
 TEST(RateWatchTest, OnlyWaitingCounts) {
@@ -363,8 +362,7 @@ class Gateway final : public ServerWorld, public http::StreamEvents {
     call = &call_in;
     call->on_event = [this](Call&) { run(); };
     int error = 0;
-    up = std::make_unique<wire::H1ClientConnection>(context,
-                                                    network->connect(sandbox_listener.endpoint(), error));
+    up = std::make_unique<wire::H1ClientConnection>(context, network->connect(sandbox_listener.endpoint(), error));
     up->set_events(this);
     http::RequestOut out;
     out.method = call->head.method();
@@ -423,9 +421,7 @@ std::string chunked(const std::string& body, Random& random) {
   for (size_t at = 0; at < body.size();) {
     const size_t largest = random.one_in(3) ? 400'000 : random.one_in(2) ? 20'000 : 50;
     const std::string_view chunk = std::string_view(body).substr(at, 1 + random.below(largest));
-    out.append(prefix, http::h1::BodyEncoder::chunk_prefix(chunk.size(), prefix))
-        .append(chunk)
-        .append("\r\n");
+    out.append(prefix, http::h1::BodyEncoder::chunk_prefix(chunk.size(), prefix)).append(chunk).append("\r\n");
     at += chunk.size();
   }
   return out + "0\r\nX-Sum: 7\r\n\r\n";
@@ -442,9 +438,8 @@ Body body_of(const std::string& message, bool ended) {
   const std::string head = message.substr(0, head_end + 2);
   const std::string rest = message.substr(head_end + 4);
   if (head.find("Transfer-Encoding: chunked\r\n") != std::string::npos) {
-    const auto outcome =
-        http::h1::testing::decode_in_pieces(http::h1::BodyDecoder(http::Framing{http::BodyKind::kChunked}),
-                                            rest, false, [](size_t left) { return left; });
+    const auto outcome = http::h1::testing::decode_in_pieces(
+        http::h1::BodyDecoder(http::Framing{http::BodyKind::kChunked}), rest, false, [](size_t left) { return left; });
     return {outcome.payload, outcome.step == http::h1::BodyStep::kEnd && outcome.trailers == "X-Sum: 7\r\n"};
   }
   constexpr std::string_view kLength = "Content-Length: ";
@@ -500,8 +495,7 @@ TEST_P(RelayOnSocketsTest, WhatArrivesIsWhatWasSent) {
   const Body up = body_of(sandbox.received(), sandbox.saw_end());
   const Body down = body_of(client.received(), client.saw_end());
   EXPECT_TRUE(up.complete && up.payload == up_body) << up.payload.size() << " of " << up_body.size();
-  EXPECT_TRUE(down.complete && down.payload == down_body)
-      << down.payload.size() << " of " << down_body.size();
+  EXPECT_TRUE(down.complete && down.payload == down_body) << down.payload.size() << " of " << down_body.size();
   EXPECT_LE(gateway.most_memory, 600u * 1024) << "a piece each way, whatever the size";
   EXPECT_EQ(gateway.loop.pipes().lent(), 0u);
 }

@@ -17,7 +17,7 @@ iovec piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), b
 
 Tunnel::End::End(Tunnel& owner, wire::RawEnd raw, http::ws::Direction direction, http::ws::Watcher::Rules rules)
     : tunnel(owner),
-      socket(std::move(raw.socket)),
+      socket{std::move(raw.socket)},
       unread(std::move(raw.unread)),
       unsent(std::move(raw.unsent)),
       watcher(direction, rules),
@@ -154,14 +154,19 @@ bool Tunnel::pump(End& from, End& to) {
       }
     }
 
+    // While a close of ours waits for this frame to end, not a byte beyond it is taken: in a busy stream a larger read
+    // would run into the next frame every time.
+    const auto most =
+        close_code_ == 0 ? io::Scratch::kSize : static_cast<size_t>(std::min<uint64_t>(opaque, io::Scratch::kSize));
     if (!from.unread.empty()) {
       io::Buffer bytes = std::move(from.unread);
-      if (!forward(from, to, bytes.view())) return false;
+      from.received += bytes.size();
+      if (!forward(from, to, bytes.view().substr(0, close_code_ == 0 ? bytes.size() : most))) return false;
       continue;
     }
     if (!from.readable) return false;
     char* memory = loop_.scratch().acquire(*this);
-    const io::IoResult r = from.socket->recv(memory, io::Scratch::kSize);
+    const io::IoResult r = from.socket->recv(memory, most);
     if (r.status == io::IoResult::kBlocked) {
       from.readable = false;
       return false;
@@ -172,7 +177,7 @@ bool Tunnel::pump(End& from, End& to) {
       if (&from == &up_) upstream_lost();
       continue;
     }
-    if (r.bytes < io::Scratch::kSize && !from.hangup) from.readable = false;
+    if (r.bytes < most && !from.hangup) from.readable = false;
     from.received += r.bytes;
     share -= std::min<uint64_t>(share, r.bytes);
     if (!forward(from, to, {memory, r.bytes})) return false;
@@ -266,11 +271,13 @@ void Tunnel::upstream_lost() {
   if (!kind_.websocket || up_.watcher.close_seen() || close_code_ != 0 || down_.close_sent) return;
   if (down_.watcher.close_seen()) return;  // the client said goodbye first: how the sandbox takes it is its own affair
   if (up_.dead) return begin_close(1011, "sandbox connection lost");
-  if (!up_.watcher.at_boundary()) return;  // in the middle of a frame: the close that follows shows the cut
-  // A FIN alone may be a half-close: tell the client, and go on carrying what it still sends.
-  const http::ws::CloseFrame frame(1011, "sandbox connection lost", std::nullopt);
-  down_.close_sent = true;
-  send(down_, frame.bytes(), {});
+  // A FIN alone may be a half-close: tell the client, and go on carrying what it still sends. In the middle of a frame
+  // the FIN it gets shows the cut.
+  if (up_.watcher.at_boundary()) {
+    const http::ws::CloseFrame frame(1011, "sandbox connection lost", std::nullopt);
+    down_.close_sent = true;
+    send(down_, frame.bytes(), {});
+  }
   cut_at_ = std::min(cut_at_, deadline_after(loop_.now(), options_.close_grace));
   set_timer();
 }

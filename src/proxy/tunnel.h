@@ -1,8 +1,8 @@
 // What an exchange becomes after a 101: two sockets and a watcher for each direction. Small, as thousands stay idle.
 //
 // Frame heads are read, payloads are not: a long payload goes through a kernel pipe. Where the gateway must speak
-// itself (too large a message, idle, too old, shutting down, sandbox lost) it waits for a frame boundary and puts a real
-// close frame there; when none comes within the grace, the connection is cut.
+// itself (too large a message, idle, too old, shutting down, sandbox lost) it waits for a frame boundary and puts a
+// real close frame there; when none comes within the grace, the connection is cut.
 #pragma once
 
 #include <functional>
@@ -25,17 +25,20 @@ struct TunnelListTag {};
 struct TunnelEnd {
   uint64_t bytes_from_client = 0;
   uint64_t bytes_from_sandbox = 0;
-  uint16_t own_close_code = 0;  ///< 0: the two ends closed it themselves
+  uint16_t own_close_code = 0;            ///< 0: the two ends closed it themselves
   std::optional<observe::Limit> limit{};  ///< the limit that made us close it
   bool grace_ran_out = false;             ///< an end did not close in time and was cut
 };
 
-class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, private io::DeadlineOwner,
-                     private io::LaterTask, private io::ScratchUser {
+class Tunnel final : public io::Retirable,
+                     public ListNode<TunnelListTag>,
+                     private io::DeadlineOwner,
+                     private io::LaterTask,
+                     private io::ScratchUser {
  public:
   struct Kind {
-    bool websocket = true;   ///< false: opaque bytes with half-close, no limits but life and idle time
-    bool extensions = false; ///< RSV bits may be used
+    bool websocket = true;    ///< false: opaque bytes with half-close, no limits but life and idle time
+    bool extensions = false;  ///< RSV bits may be used
   };
   /// `done` is called once, when both sockets are closed; the tunnel is destroyed at the end of that turn. `released`
   /// is called when the client's slot is to be freed: when an own close was sent, else with `done`.
@@ -62,18 +65,18 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
 
     Tunnel& tunnel;
     std::unique_ptr<io::Socket> socket;
-    io::Buffer unread;  ///< received before the tunnel began
-    io::Buffer unsent;  ///< for this end, not taken by its socket yet
+    io::Buffer unread;               ///< received before the tunnel began
+    io::Buffer unsent;               ///< for this end, not taken by its socket yet
     std::unique_ptr<io::Pipe> pipe;  ///< payload from this end on its way to the other
     http::ws::Watcher watcher;
     uint64_t received = 0;
     bool readable;
     bool hangup;
-    bool eof = false;            ///< nothing more will come from this end
+    bool eof = false;  ///< nothing more will come from this end
     bool write_blocked = false;
     bool fin_sent = false;
-    bool dead = false;           ///< reset, or failed
-    bool close_sent = false;     ///< our own close frame went to this end
+    bool dead = false;        ///< reset, or failed
+    bool close_sent = false;  ///< our own close frame went to this end
   };
 
   void settle_scratch() override {}  // everything read is passed on before anyone else can ask
@@ -106,7 +109,7 @@ class Tunnel final : public io::Retirable, public ListNode<TunnelListTag>, priva
   std::function<void(const TunnelEnd&)> done_;
   std::function<void()> released_;
   std::string_view close_reason_{};
-  uint16_t close_code_ = 0;  ///< not 0: we are closing
+  uint16_t close_code_ = 0;              ///< not 0: we are closing
   std::optional<observe::Limit> limit_;  ///< that made us close
   bool grace_ran_out_ = false;
   bool ended_ = false;

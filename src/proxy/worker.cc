@@ -1,6 +1,6 @@
 #include "proxy/worker.h"
 
-#include <ctime>
+#include "http/date.h"
 
 namespace sandgate::proxy {
 namespace {
@@ -25,8 +25,8 @@ Worker::Worker(const WorkerParts& parts)
       dns_(waiters_, [this](const std::string& name) { ask(name); }),
       retry_budget_(parts.options.retry.budget_percent,
                     static_cast<unsigned>(share(parts.options.retry.budget_floor, parts.workers))),
-      services_{loop_, wire_, parts.options, parts.front, parts.guard, parts.limits, pool_, waiters_,
-                dns_,  retry_budget_, parts.metrics, *this, {}, {}},
+      services_{loop_,    wire_, parts.options, parts.front,   parts.guard, parts.limits, pool_,
+                waiters_, dns_,  retry_budget_, parts.metrics, *this,       {},           {}},
       server_(wire_, *this, this) {
   wire_.upstream_head = parts.options.upstream_head;
   wire_.half_close_allowed = parts.options.half_close_allowed;
@@ -58,9 +58,9 @@ void Worker::on_turn() {
   for (Message& message : mailbox_.take()) {
     if (auto* named = std::get_if<Named>(&message)) {
       const bool timed_out = named->answer.timed_out;
-      parts_.metrics.dns(named->answer.ok  ? observe::DnsResult::kOk
-                         : timed_out       ? observe::DnsResult::kTimeout
-                                           : observe::DnsResult::kFailed);
+      parts_.metrics.dns(named->answer.ok ? observe::DnsResult::kOk
+                         : timed_out      ? observe::DnsResult::kTimeout
+                                          : observe::DnsResult::kFailed);
       // No reuse means none of names either: a fresh look-up for each request (contract sandbox-router 2.1).
       if (parts_.options.pool.idle_per_target_max == 0) named->answer.ttl = Millis(0);
       dns_.answer(named->name, std::move(named->answer), loop_.now());
@@ -166,12 +166,7 @@ std::string_view Worker::http_date() {
   const int64_t second = std::chrono::duration_cast<Seconds>(loop_.clock().wall().time_since_epoch()).count();
   if (second != date_second_) {
     date_second_ = second;
-    const std::time_t time = second;
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    char text[40];
-    // The C locale's names: nobody here calls setlocale().
-    date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+    date_ = http::format_date(second);
   }
   return date_;
 }
@@ -187,8 +182,8 @@ bool Worker::admit(const Endpoint& peer) {
     return false;
   }
   if (limits.connections_per_address_max > 0) {
-    auto place = parts_.limits.connections_per_address.acquire(peer.address.to_string(),
-                                                               limits.connections_per_address_max);
+    auto place =
+        parts_.limits.connections_per_address.acquire(peer.address.to_string(), limits.connections_per_address_max);
     if (!place) {
       parts_.limits.connections.fetch_sub(1, std::memory_order_relaxed);
       parts_.metrics.hit(observe::Limit::kConnectionsPerAddress);

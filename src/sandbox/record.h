@@ -9,10 +9,9 @@
 namespace sandgate::sandbox {
 
 struct SandboxRecord {
-  std::string ns;  ///< namespace, a DNS-1123 label
-  std::string id;  ///< the Sandbox object's name, a DNS-1123 label
-  std::string
-      uid;  ///< changes when a sandbox of the same name is made anew; empty when the provider knows none
+  std::string ns;   ///< namespace, a DNS-1123 label
+  std::string id;   ///< the Sandbox object's name, a DNS-1123 label
+  std::string uid;  ///< changes when a sandbox of the same name is made anew; empty when the provider knows none
   IpAddress address;
   uint16_t port = 0;  ///< where the default port is served, when that is another one; 0: no such rule
   bool ready = true;

@@ -10,9 +10,7 @@
 namespace sandgate::sandbox {
 namespace {
 
-uint32_t tag_of(uint64_t hash) {
-  return static_cast<uint32_t>(hash >> 32);
-}
+uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 }  // namespace
 

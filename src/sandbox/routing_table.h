@@ -50,7 +50,7 @@ class RoutingTable {
  private:
   /// Open addressing over the records: a look-up touches one slot, one record and the record's strings.
   struct Slot {
-    uint32_t tag = 0;  ///< the upper half of the hash, to pass by strangers without touching their record
+    uint32_t tag = 0;       ///< the upper half of the hash, to pass by strangers without touching their record
     uint32_t position = 0;  ///< in records_, plus one; 0: free
   };
 

@@ -11,8 +11,7 @@ namespace sandgate::sandbox {
 namespace {
 
 constexpr std::string_view kForm = "expected `NAMESPACE/ID ADDRESS:PORT` or `ID ADDRESS:PORT`";
-constexpr std::string_view kLabel =
-    "must be 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit";
+constexpr std::string_view kLabel = "must be 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit";
 constexpr size_t kQuotedBytesMax = 80;
 
 /// Fit for a message: short, and without control bytes that could change what a terminal or a log shows.
@@ -45,16 +44,13 @@ Result<SandboxRecord> parse_line(std::string_view line) {
   const bool named = slash != std::string_view::npos;
   record.ns = named ? name.substr(0, slash) : "default";
   record.id = named ? name.substr(slash + 1) : name;
-  if (!is_dns_label(record.ns))
-    return fail("bad namespace " + quoted(record.ns) + ", it " + std::string(kLabel));
-  if (!is_dns_label(record.id))
-    return fail("bad sandbox ID " + quoted(record.id) + ", it " + std::string(kLabel));
+  if (!is_dns_label(record.ns)) return fail("bad namespace " + quoted(record.ns) + ", it " + std::string(kLabel));
+  if (!is_dns_label(record.id)) return fail("bad sandbox ID " + quoted(record.id) + ", it " + std::string(kLabel));
 
   const auto endpoint = Endpoint::parse(target);
   if (!endpoint || endpoint->port == 0) {
     return fail("bad target " + quoted(target) +
-                ", it must be an IPv4 address or an IPv6 address in brackets, a colon and " +
-                "a port from 1 to 65535");
+                ", it must be an IPv4 address or an IPv6 address in brackets, a colon and " + "a port from 1 to 65535");
   }
   record.address = endpoint->address;
   record.port = endpoint->port;
@@ -67,8 +63,7 @@ Result<std::vector<SandboxRecord>> parse_static_sandboxes(std::string_view text,
   std::vector<SandboxRecord> records;
   std::map<std::pair<std::string, std::string>, size_t> line_of;
   const auto error_at = [&](size_t number, const std::string& what) {
-    return fail(std::string(file_name) + ":" + std::to_string(number) + ": " + what + "; " +
-                std::string(kForm));
+    return fail(std::string(file_name) + ":" + std::to_string(number) + ": " + what + "; " + std::string(kForm));
   };
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = std::min(text.find('\n'), text.size());

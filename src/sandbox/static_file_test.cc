@@ -38,17 +38,14 @@ TEST(StaticFileTest, AllForms) {
   EXPECT_EQ(parsed("# only this"), Lines{});
 }
 
-TEST(StaticFileTest, TheSameIdInTwoNamespaces) {
-  EXPECT_EQ(parsed("a/box 10.0.0.1:1\nb/box 10.0.0.1:1\n").size(), 2u);
-}
+TEST(StaticFileTest, TheSameIdInTwoNamespaces) { EXPECT_EQ(parsed("a/box 10.0.0.1:1\nb/box 10.0.0.1:1\n").size(), 2u); }
 
 TEST(StaticFileTest, ErrorsNameFileLineAndWhatIsAccepted) {
   const std::string form = "; expected `NAMESPACE/ID ADDRESS:PORT` or `ID ADDRESS:PORT`";
   const std::string label =
       ", it must be 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit" + form;
   const std::string target =
-      ", it must be an IPv4 address or an IPv6 address in brackets, a colon and a port from 1 to 65535" +
-      form;
+      ", it must be an IPv4 address or an IPv6 address in brackets, a colon and a port from 1 to 65535" + form;
   const struct {
     std::string text;
     std::string message;
@@ -63,8 +60,7 @@ TEST(StaticFileTest, ErrorsNameFileLineAndWhatIsAccepted) {
       {"a.b/c 10.0.0.1:80", "boxes.txt:1: bad namespace `a.b`" + label},
       {"c- 10.0.0.1:80", "boxes.txt:1: bad sandbox ID `c-`" + label},
       {"c\x1b 10.0.0.1:80", "boxes.txt:1: bad sandbox ID `c?`" + label},
-      {std::string(100, 'c') + " 10.0.0.1:80",
-       "boxes.txt:1: bad sandbox ID `" + std::string(80, 'c') + "...`" + label},
+      {std::string(100, 'c') + " 10.0.0.1:80", "boxes.txt:1: bad sandbox ID `" + std::string(80, 'c') + "...`" + label},
       {"ok 10.0.0.1:80\nbox 10.0.0.1", "boxes.txt:2: bad target `10.0.0.1`" + target},
       {"box 10.0.0.1:0", "boxes.txt:1: bad target `10.0.0.1:0`" + target},
       {"box 10.0.0.1:65536", "boxes.txt:1: bad target `10.0.0.1:65536`" + target},

@@ -9,7 +9,8 @@ Result<std::unique_ptr<NameService>> NameService::create(const RouterServerOptio
   if (!options.dns_server.empty()) {
     dns.server = Endpoint::parse(options.dns_server);
     if (!dns.server) {
-      return fail("--dns-server: \"" + options.dns_server + "\" is not ADDRESS:PORT (IPv6 in brackets, port 1 to 65535)");
+      return fail("--dns-server: \"" + options.dns_server +
+                  "\" is not ADDRESS:PORT (IPv6 in brackets, port 1 to 65535)");
     }
   }
   dns.ttl_max = options.dns_ttl_max;

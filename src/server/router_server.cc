@@ -78,8 +78,7 @@ class RouterWorld {
         log_writer_(STDOUT_FILENO),
         logger_(log_writer_.add_ring(), observe::parse_level(options.log_level).value_or(observe::LogLevel::kInfo)),
         metrics_(options.router.allowed_namespaces),
-        admin_({[this] { return observe::render_metrics(metrics_, build_info()); },
-                observe::kMetricsContentType}),
+        admin_({[this] { return observe::render_metrics(metrics_, build_info()); }, observe::kMetricsContentType}),
         front_(options.router, options.allow_loopback_pod_ip, options.proxy.websocket.per_client_max) {
     metrics_.add_external({"sandgate_log_lines_dropped_total", "Log lines dropped because nobody took them in time.",
                            true, [this] { return static_cast<double>(log_writer_.dropped()); }});
@@ -163,10 +162,13 @@ Result<void> RouterWorld::build() {
             table = std::move(fresh);
             return;
           }
-          logger_.info("sandboxes read again", {{"file", options_.static_sandboxes_file}, {"count", uint64_t{fresh->size()}}});
+          logger_.info("sandboxes read again",
+                       {{"file", options_.static_sandboxes_file}, {"count", uint64_t{fresh->size()}}});
           for (const auto& w : workers_) w->worker->post_table(fresh);
         },
-        [this](const std::string& line) { logger_.warn("sandboxes kept as they were", {{"error", line}}); });
+        [this](const std::string& line) {
+          logger_.warn("sandboxes kept as they were", {{"error", line}});
+        });
     if (const auto started = provider_->start(); !started) return started;
   }
 
@@ -176,9 +178,9 @@ Result<void> RouterWorld::build() {
     if (!network) return tl::unexpected<Error>(network.error());
     w->network = std::move(*network);
     if (options_.access_log) w->access_log = std::make_unique<observe::AccessLog>(log_writer_.add_ring());
-    w->worker = std::make_unique<proxy::Worker>(proxy::WorkerParts{
-        *w->network, w->clock, proxy_options_, front_, *guard_, limits_, *names_, metrics_.add_worker(),
-        w->access_log.get(), options_.workers, table});
+    w->worker = std::make_unique<proxy::Worker>(proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_,
+                                                                   *guard_, limits_, *names_, metrics_.add_worker(),
+                                                                   w->access_log.get(), options_.workers, table});
     auto listener = w->network->adopt_listener((*http_fds)[i]);
     if (!listener) return tl::unexpected<Error>(listener.error());
     w->worker->add_listener(std::move(*listener));

@@ -137,8 +137,6 @@ Failure H1ClientConnection::cut_failure() const {
   return {Side::kUpstream, Code::kUpstreamReset, stale || SG_PLANTED(3) ? Retry::kIfReused : Retry::kNever};
 }
 
-Failure H1ClientConnection::malformed_failure() const {
-  return {Side::kUpstream, Code::kBadResponse, Retry::kNever};
-}
+Failure H1ClientConnection::malformed_failure() const { return {Side::kUpstream, Code::kBadResponse, Retry::kNever}; }
 
 }  // namespace sandgate::wire

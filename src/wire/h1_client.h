@@ -67,7 +67,7 @@ class H1ClientConnection final : public H1Connection,
   http::HeadReadStatus read_head(const http::ResponseHead*& head, http::Framing& framing) override;
   bool answered() const override { return received_ > 0; }
 
-  MonoTime idle_since{};   ///< kept by the pool
+  MonoTime idle_since{};        ///< kept by the pool
   void* pool_target = nullptr;  ///< kept by the pool
 
  private:

@@ -27,15 +27,13 @@ class ClientTest : public ::testing::Test, public http::StreamEvents {
 
   void connect() {
     int error = 0;
-    connection_ =
-        std::make_unique<H1ClientConnection>(context_, world_.network->connect(listener_.endpoint(), error));
+    connection_ = std::make_unique<H1ClientConnection>(context_, world_.network->connect(listener_.endpoint(), error));
     connection_->set_events(this);
     ASSERT_EQ(error, 0);
   }
   void connect_and_accept() {
     connect();
-    ASSERT_TRUE(
-        world_.until([&] { return connection_->connect_state() != H1ClientConnection::Connect::kPending; }));
+    ASSERT_TRUE(world_.until([&] { return connection_->connect_state() != H1ClientConnection::Connect::kPending; }));
     sandbox_ = listener_.accept();
     ASSERT_GE(sandbox_.fd(), 0);
   }
@@ -95,8 +93,7 @@ TEST_F(ClientTest, ARequestWaitsForTheConnectionAndGoes) {
   ask();
   EXPECT_TRUE(connection_->backlogged()) << "still connecting";
   EXPECT_FALSE(connection_->sent_anything());
-  ASSERT_TRUE(
-      world_.until([&] { return connection_->connect_state() == H1ClientConnection::Connect::kDone; }));
+  ASSERT_TRUE(world_.until([&] { return connection_->connect_state() == H1ClientConnection::Connect::kDone; }));
   EXPECT_GT(events_, 0);
   connection_->flush();
   EXPECT_TRUE(connection_->sent_anything());
@@ -166,8 +163,7 @@ TEST_F(ClientTest, AnswersCutAtEveryByte) {
     bool rest_sent = false;
     ASSERT_TRUE(world_.until([&] {
       HeadReadStatus status;
-      while (statuses.size() < 2 &&
-             (status = connection_->read_head(head_, framing_)) == HeadReadStatus::kHead) {
+      while (statuses.size() < 2 && (status = connection_->read_head(head_, framing_)) == HeadReadStatus::kHead) {
         statuses.push_back(head_->status);
       }
       if (statuses.size() == 2) {
@@ -205,15 +201,13 @@ TEST_F(ClientTest, TheShapesOfAnswers) {
       {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", BodyKind::kNone, "", true},
       {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", BodyKind::kNone, "", true},
       {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", BodyKind::kNone, "", true},
-      {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", BodyKind::kChunked,
-       "x", true},
-      {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", BodyKind::kFixed, "x",
+      {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", BodyKind::kChunked, "x",
+       true},
+      {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", BodyKind::kFixed, "x", false},
+      {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive, CLOSE\r\n\r\nx", BodyKind::kFixed, "x",
        false},
-      {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive, CLOSE\r\n\r\nx",
-       BodyKind::kFixed, "x", false},
       {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", BodyKind::kFixed, "x", false},
-      {"GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", BodyKind::kFixed,
-       "x", false},
+      {"GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", BodyKind::kFixed, "x", false},
       {"GET", "HTTP/1.1 200 OK\r\n\r\nuntil the end", BodyKind::kUntilClose, "until the end", false},
   };
   for (const Shape& shape : shapes) {
@@ -235,8 +229,7 @@ TEST_F(ClientTest, TheShapesOfAnswers) {
 TEST_F(ClientTest, SurplusBytesSpoilTheConnection) {
   connect_and_accept();
   ask();
-  sandbox_.send(
-      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+  sandbox_.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
   ASSERT_EQ(head(), HeadReadStatus::kHead);
   std::string bytes;
   EXPECT_EQ(body(bytes), ReadStatus::kEnd);
@@ -407,8 +400,7 @@ TEST_F(ClientTest, BadAnswersFailAsSuch) {
   for (const std::string_view bytes : http::h1::testing::bad_response_heads()) bad.emplace_back(bytes);
   for (const char* fields :
        {"Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6",
-        "Content-Length: -1", "Transfer-Encoding: gzip",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"}) {
+        "Content-Length: -1", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"}) {
     bad.push_back("HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\n\r\n");
   }
   bad.push_back("HTTP/1.0 100 Continue\r\n\r\n");
@@ -494,8 +486,7 @@ TEST_F(ClientTest, RefusedIsRetriable) {
   listener_.close();
   connect();
   ask();
-  ASSERT_TRUE(
-      world_.until([&] { return connection_->connect_state() == H1ClientConnection::Connect::kFailed; }));
+  ASSERT_TRUE(world_.until([&] { return connection_->connect_state() == H1ClientConnection::Connect::kFailed; }));
   EXPECT_EQ(connection_->failure().code, Code::kConnectFailed);
   EXPECT_EQ(connection_->failure().retry, Retry::kAlways) << "nothing was sent";
   EXPECT_FALSE(connection_->sent_anything());

@@ -11,10 +11,10 @@
 namespace sandgate::wire {
 namespace {
 
-constexpr size_t kCopyMax = 4096;          // up to here gathering beats a second iovec
-constexpr size_t kGatherMax = 16 * 1024; // small pieces gathered before they are sent without being asked
-constexpr size_t kFillSize = 16 * 1024;    // when bytes must be kept: one pool block
-constexpr uint64_t kSpliceMin = 64 * 1024; // shorter runs are cheaper to copy
+constexpr size_t kCopyMax = 4096;           // up to here gathering beats a second iovec
+constexpr size_t kGatherMax = 16 * 1024;    // small pieces gathered before they are sent without being asked
+constexpr size_t kFillSize = 16 * 1024;     // when bytes must be kept: one pool block
+constexpr uint64_t kSpliceMin = 64 * 1024;  // shorter runs are cheaper to copy
 
 iovec piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 

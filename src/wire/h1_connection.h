@@ -89,13 +89,13 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   Failure failure_{};
   uint32_t scratch_begin_ = 0;
   uint32_t scratch_end_ = 0;
-  uint32_t in_used_ = 0;         ///< bytes of in_ already decoded; dropped before the next fill (views may point there)
-  bool readable_ = false;        ///< an edge came and the socket was not drained since
-  bool hangup_ = false;          ///< the peer's FIN was reported
-  bool eof_ = false;             ///< the peer's FIN was read
-  bool write_blocked_ = false;   ///< the socket took less than it was given
-  bool connecting_ = false;      ///< writes wait
-  bool reset_seen_ = false;      ///< the poller reported an error on the socket
+  uint32_t in_used_ = 0;        ///< bytes of in_ already decoded; dropped before the next fill (views may point there)
+  bool readable_ = false;       ///< an edge came and the socket was not drained since
+  bool hangup_ = false;         ///< the peer's FIN was reported
+  bool eof_ = false;            ///< the peer's FIN was read
+  bool write_blocked_ = false;  ///< the socket took less than it was given
+  bool connecting_ = false;     ///< writes wait
+  bool reset_seen_ = false;     ///< the poller reported an error on the socket
   bool broken_ = false;
   bool send_failed_ = false;
   bool receive_failed_ = false;

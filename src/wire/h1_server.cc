@@ -301,8 +301,6 @@ void H1ServerConnection::on_deadline(MonoTime) {
 
 Failure H1ServerConnection::io_failure(int) const { return {Side::kDownstream, Code::kClientGone, Retry::kNever}; }
 Failure H1ServerConnection::cut_failure() const { return {Side::kDownstream, Code::kClientGone, Retry::kNever}; }
-Failure H1ServerConnection::malformed_failure() const {
-  return {Side::kDownstream, Code::kBadRequest, Retry::kNever};
-}
+Failure H1ServerConnection::malformed_failure() const { return {Side::kDownstream, Code::kBadRequest, Retry::kNever}; }
 
 }  // namespace sandgate::wire

@@ -113,11 +113,11 @@ class H1ServerConnection final : public H1Connection,
   uint32_t read_away_bytes_ = 0;
   State state_ = State::kIdle;
   bool http10_ = false;
-  bool head_only_ = false;       ///< the request was HEAD: body bytes of the answer are dropped
-  bool close_after_ = false;     ///< this request is the last
+  bool head_only_ = false;    ///< the request was HEAD: body bytes of the answer are dropped
+  bool close_after_ = false;  ///< this request is the last
   bool body_withheld_ = false;
   bool responded_ = false;
-  bool served_ = false;          ///< at least one request came: from now on idle means kept, not new
+  bool served_ = false;  ///< at least one request came: from now on idle means kept, not new
 };
 
 }  // namespace sandgate::wire

@@ -254,8 +254,7 @@ TEST(LeavingTest, AFinInTheMiddleOfTheRequest) {
     client.shutdown_write();
     ASSERT_TRUE(world.sees_close(client));
     EXPECT_EQ(client.received(), "");
-    EXPECT_EQ(failure.code, world.app.calls.empty() ? Code::kNone : Code::kClientGone)
-        << "a cut body is never whole";
+    EXPECT_EQ(failure.code, world.app.calls.empty() ? Code::kNone : Code::kClientGone) << "a cut body is never whole";
     EXPECT_EQ(world.app.closed, 1);
   }
 }
@@ -506,13 +505,13 @@ TEST(SpliceTest, IntoChunksAndOutOfChunks) {
   ServerWorld world;
   SpliceEcho echo(world, Framing{BodyKind::kChunked});
   Peer client = world.connect();
-  const std::string got = exchange(
-      world, client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + "0\r\n\r\n",
-      "\r\n0\r\n\r\n");
+  const std::string got =
+      exchange(world, client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + "0\r\n\r\n",
+               "\r\n0\r\n\r\n");
   EXPECT_GT(echo.spliced, chunk.size());
-  const auto outcome = http::h1::testing::decode_in_pieces(
-      http::h1::BodyDecoder(Framing{BodyKind::kChunked}),
-      std::string_view(got).substr(got.find("\r\n\r\n") + 4), false, [](size_t left) { return left; });
+  const auto outcome = http::h1::testing::decode_in_pieces(http::h1::BodyDecoder(Framing{BodyKind::kChunked}),
+                                                           std::string_view(got).substr(got.find("\r\n\r\n") + 4),
+                                                           false, [](size_t left) { return left; });
   EXPECT_EQ(outcome.step, http::h1::BodyStep::kEnd);
   EXPECT_TRUE(outcome.payload == chunk + chunk + chunk + chunk);
 }

@@ -119,9 +119,8 @@ TEST(H1ServerTest, HeadStatesTheLengthAndSendsNothing) {
   Peer client = world.connect();
   client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + kGet);
   ASSERT_TRUE(world.receives(client, "not sent"));
-  EXPECT_EQ(
-      client.received(),
-      "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nnot sent");
+  EXPECT_EQ(client.received(),
+            "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nnot sent");
   client.forget();
   world.app.on_call = [](Call& call) {
     call.respond(200, Framing{BodyKind::kChunked});
@@ -265,8 +264,7 @@ TEST(H1ServerTest, WhatIsRefused) {
       {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", "400", Code::kBadRequest},
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "400",
        Code::kBadRequest},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "400",
-       Code::kBadRequest},
+      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "400", Code::kBadRequest},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400", Code::kBadRequest},
       {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", Code::kBadRequest},
       {"GET /" + std::string(256, 'x') + " HTTP/1.1\r\n\r\n", "414", Code::kTargetTooLong},

@@ -17,12 +17,12 @@ struct HeadLimits {
 
 struct ConnectionOptions {
   HeadLimits head;
-  Millis head_timeout{10'000};        ///< from the first byte of a head (or from accept) to its last
-  Millis idle_timeout{120'000};       ///< between two requests of a kept connection
-  Millis linger_timeout{1'000};       ///< reading and dropping after an early answer, so that it is not reset away
-  uint64_t body_rate_min = 64;        ///< bytes a second a sender or reader must keep once body_rate_grace is over; 0: off
-  Millis body_rate_grace{30'000};     ///< how long a peer may be slower than body_rate_min in one stretch
-  Millis write_timeout{180'000};      ///< no progress at all while we have bytes to send
+  Millis head_timeout{10'000};     ///< from the first byte of a head (or from accept) to its last
+  Millis idle_timeout{120'000};    ///< between two requests of a kept connection
+  Millis linger_timeout{1'000};    ///< reading and dropping after an early answer, so that it is not reset away
+  uint64_t body_rate_min = 64;     ///< bytes a second a sender or reader must keep once body_rate_grace is over; 0: off
+  Millis body_rate_grace{30'000};  ///< how long a peer may be slower than body_rate_min in one stretch
+  Millis write_timeout{180'000};   ///< no progress at all while we have bytes to send
 };
 
 }  // namespace sandgate::wire

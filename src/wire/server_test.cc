@@ -245,8 +245,7 @@ TEST(DetachTest, WhatWasReadAndQueuedGoesAlong) {
   ASSERT_NE(raw.socket, nullptr);
   EXPECT_EQ(raw.socket->handler(), nullptr);
   EXPECT_EQ(raw.unread.view(), "first frame");
-  EXPECT_EQ(raw.unsent.view(),
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(raw.unsent.view(), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_TRUE(world.server->empty()) << "the connection is gone, the socket is not";
   world.turn();
   client.pull();

@@ -48,10 +48,10 @@ class Call final : public http::StreamEvents {
   }
   /// A whole answer with a length, and the end of the request.
   void answer(uint16_t status, std::string_view text, bool close = false) {
-    respond(status,
-            text.empty() ? http::Framing{http::BodyKind::kNone, 0, 0}
-                         : http::Framing{http::BodyKind::kFixed, text.size()},
-            close);
+    respond(
+        status,
+        text.empty() ? http::Framing{http::BodyKind::kNone, 0, 0} : http::Framing{http::BodyKind::kFixed, text.size()},
+        close);
     EXPECT_TRUE(stream->write(text));
     EXPECT_TRUE(stream->end({}));
     finish();
@@ -124,16 +124,13 @@ inline void echo(Call& call) {
 /// A server on loopback with its application.
 struct ServerWorld : io::testing::World {
   ServerWorld() : context(loop, options), server(std::make_unique<Server>(context, app)) {
-    auto listener =
-        network->adopt_listener(*io::open_listener(io::testing::loopback(), {.reuse_port = false}));
+    auto listener = network->adopt_listener(*io::open_listener(io::testing::loopback(), {.reuse_port = false}));
     endpoint = (*listener)->local();
     server->add_listener(std::move(*listener));
     app.on_call = [](Call& call) { call.answer(200, "ok"); };
   }
 
-  io::testing::Peer connect(int buffer_bytes = 0) {
-    return io::testing::Peer::connect(endpoint, buffer_bytes);
-  }
+  io::testing::Peer connect(int buffer_bytes = 0) { return io::testing::Peer::connect(endpoint, buffer_bytes); }
   /// Turns until the peer has received at least `bytes`.
   [[nodiscard]] bool receives(io::testing::Peer& peer, size_t bytes) {
     return until([&] {

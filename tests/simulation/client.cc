@@ -22,25 +22,37 @@ std::string bad_request(unsigned kind, uint64_t id, unsigned sandbox) {
   const std::string route =
       "Host: gateway\r\nX-Sandbox-ID: sb" + std::to_string(sandbox) + "\r\nX-Sim-Id: " + std::to_string(id) + "\r\n";
   switch (kind % 12) {
-    case 0: return "GET /x HTTP/1.1\r\n" + route + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    case 1: return "GET /x HTTP/1.1\r\n" + route + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd";
-    case 2: return "GET /x HTTP/1.1\n" + route + "\n\n";
-    case 3: return "GET /x HTTP/1.1\r\n" + route + " folded: yes\r\n\r\n";
-    case 4: return "GET /x HTTP/3.0\r\n" + route + "\r\n";
-    case 5: return "\x16\x03\x01\x02\x01\x01\xff\xfd TLS?";
-    case 6: return "GET /x HTTP/1.1\r\nX-Sandbox-ID: sb0\r\n\r\n";
-    case 7: return "POST /x HTTP/1.1\r\n" + route + "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc";
-    case 8: return "GET /x HTTP/1.1\r\n" + route + "X-Large: " + std::string(70'000, 'a') + "\r\n\r\n";
-    case 9: return "GET /" + std::string(20'000, 'p') + " HTTP/1.1\r\n" + route + "\r\n";
-    case 10: return "POST /x HTTP/1.1\r\n" + route + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
-    default: return "GET /x HTTP/1.1\r\n" + route + "Expect: a miracle\r\n\r\n";
+    case 0:
+      return "GET /x HTTP/1.1\r\n" + route + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    case 1:
+      return "GET /x HTTP/1.1\r\n" + route + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd";
+    case 2:
+      return "GET /x HTTP/1.1\n" + route + "\n\n";
+    case 3:
+      return "GET /x HTTP/1.1\r\n" + route + " folded: yes\r\n\r\n";
+    case 4:
+      return "GET /x HTTP/3.0\r\n" + route + "\r\n";
+    case 5:
+      return "\x16\x03\x01\x02\x01\x01\xff\xfd TLS?";
+    case 6:
+      return "GET /x HTTP/1.1\r\nX-Sandbox-ID: sb0\r\n\r\n";
+    case 7:
+      return "POST /x HTTP/1.1\r\n" + route + "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc";
+    case 8:
+      return "GET /x HTTP/1.1\r\n" + route + "X-Large: " + std::string(70'000, 'a') + "\r\n\r\n";
+    case 9:
+      return "GET /" + std::string(20'000, 'p') + " HTTP/1.1\r\n" + route + "\r\n";
+    case 10:
+      return "POST /x HTTP/1.1\r\n" + route + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    default:
+      return "GET /x HTTP/1.1\r\n" + route + "Expect: a miracle\r\n\r\n";
   }
 }
 
 }  // namespace
 
-SimClient::SimClient(ClientWorld& world, Timeline& timeline, Ledger& ledger, const RunPlan& run,
-                     const ClientPlan& plan, uint64_t seed)
+SimClient::SimClient(ClientWorld& world, Timeline& timeline, Ledger& ledger, const RunPlan& run, const ClientPlan& plan,
+                     uint64_t seed)
     : world_(world), timeline_(timeline), ledger_(ledger), run_(run), plan_(plan), random_(seed) {}
 
 void SimClient::say(const std::string& text) {
@@ -140,8 +152,8 @@ void SimClient::begin(ExchangeRecord& record) {
 
 std::string SimClient::request_head(const ExchangePlan& plan) {
   std::string head = plan.method + " /sim/" + std::to_string(plan.id) + "?of=%2F HTTP/1." + (plan.http10 ? "0" : "1") +
-                     "\r\nHost: gateway\r\nX-Sandbox-ID: sb" + std::to_string(plan.sandbox) + "\r\nX-Sim-Id: " +
-                     std::to_string(plan.id) + "\r\n";
+                     "\r\nHost: gateway\r\nX-Sandbox-ID: sb" + std::to_string(plan.sandbox) +
+                     "\r\nX-Sim-Id: " + std::to_string(plan.id) + "\r\n";
   if (plan.request_form == BodyForm::kLength) {
     head += "Content-Length: " + std::to_string(plan.request_size) + "\r\n";
   } else if (plan.request_form == BodyForm::kChunked) {
@@ -151,8 +163,9 @@ std::string SimClient::request_head(const ExchangePlan& plan) {
   if (plan.expect) head += "Expect: 100-continue\r\n";
   if (plan.says_close) head += "Connection: close\r\n";
   if (plan.websocket) {
-    head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    head +=
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   }
   if (random_.one_in(8)) {
     head += "X-Padding: " + std::string(random_.below(random_.one_in(8) ? 20'000 : 900), 'p') + "\r\n";
@@ -382,7 +395,7 @@ void SimClient::complete(ExchangeRecord& record) {
   const bool all_sent = record.request_sent && !end_->sending() && end_->link().under_way(kPeer) == 0;
   const bool early = !record.from_sandbox || answers_early(record.plan.manner);
   if (!record.request_sent || (early && !all_sent)) doubtful_ = true;
-  if (script_->holding()) script_->stop();     // the 100 never came: the body is not sent
+  if (script_->holding()) script_->stop();  // the 100 never came: the body is not sent
   close_done_ = close_done_ || last_on_connection_;
   if (last_on_connection_) return;
   const Nanos think(static_cast<int64_t>(random_.below(static_cast<uint64_t>(plan_.think_max.count()) + 1)));
@@ -494,8 +507,8 @@ void SimClient::send_frame(std::string bytes) {
 void SimClient::on_tunnel_data(std::string_view bytes) {
   ExchangeRecord& record = *current();
   if (!ws_->feed(bytes, record.ws_sent_by_sandbox)) {
-    ledger_.violation(record.plan.id, "a foreign byte in the tunnel towards the client, at " +
-                                          std::to_string(ws_->received()));
+    ledger_.violation(record.plan.id,
+                      "a foreign byte in the tunnel towards the client, at " + std::to_string(ws_->received()));
   }
   if (ws_->close_seen() && !close_sent_) {
     script_->stop();

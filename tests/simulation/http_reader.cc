@@ -168,9 +168,8 @@ bool HttpReader::read_fields(std::string_view block, std::vector<std::pair<std::
     std::string_view value = line.substr(colon + 1);
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
     while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-    const bool clean = std::all_of(value.begin(), value.end(), [](char c) {
-      return static_cast<unsigned char>(c) >= 0x20 || c == '\t';
-    });
+    const bool clean = std::all_of(value.begin(), value.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) >= 0x20 || c == '\t'; });
     if (!clean) {
       bad("control byte in a value");
       return false;

@@ -31,11 +31,11 @@ class HttpReader {
  public:
   enum class Kind : uint8_t { kRequests, kResponses };
   enum class Event : uint8_t {
-    kNothing,   ///< more bytes are needed
+    kNothing,  ///< more bytes are needed
     kHead,
-    kBody,      ///< body() has a piece
-    kEnd,       ///< the message is complete; trailers() are those it ended with
-    kBad,       ///< why() says what is wrong; nothing more will be read
+    kBody,  ///< body() has a piece
+    kEnd,   ///< the message is complete; trailers() are those it ended with
+    kBad,   ///< why() says what is wrong; nothing more will be read
   };
 
   explicit HttpReader(Kind kind) : kind_(kind) {}

@@ -8,10 +8,14 @@ namespace {
 
 const char* name_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kPending: return "pending";
-    case Outcome::kComplete: return "complete";
-    case Outcome::kCut: return "cut";
-    case Outcome::kLeft: return "left";
+    case Outcome::kPending:
+      return "pending";
+    case Outcome::kComplete:
+      return "complete";
+    case Outcome::kCut:
+      return "cut";
+    case Outcome::kLeft:
+      return "left";
   }
   return "?";
 }
@@ -93,7 +97,8 @@ void Ledger::judge_one(ExchangeRecord& record) {
     violation(id, "answered with X-Sandgate-Forwarded: no, but its head was sent to a sandbox");
   }
   if (record.outcome == Outcome::kComplete && record.from_sandbox) return judge_complete(record);
-  if (record.outcome == Outcome::kComplete && record.gateway_error.empty() && record.plan.client != ClientManner::kBadRequest) {
+  if (record.outcome == Outcome::kComplete && record.gateway_error.empty() &&
+      record.plan.client != ClientManner::kBadRequest) {
     violation(id, "status " + std::to_string(record.status) + " with neither the sandbox's nor the gateway's mark");
   }
   if (record.tunnel && record.ws_client_got_all && record.ws_sandbox_got_all) return;
@@ -124,8 +129,8 @@ void Ledger::judge_complete(const ExchangeRecord& record) {
   if (!record.response_complete) violation(plan.id, "looks complete, but the sandbox never completed its answer");
   const uint64_t size = plan.method == "HEAD" ? 0 : plan.response_size;
   if (record.body_received != size) {
-    violation(plan.id, "looks complete with " + std::to_string(record.body_received) + " of " + std::to_string(size) +
-                           " bytes");
+    violation(plan.id,
+              "looks complete with " + std::to_string(record.body_received) + " of " + std::to_string(size) + " bytes");
   }
 }
 

@@ -1,8 +1,8 @@
 // What really happened to each exchange, as the two actors saw it, and the judgement at the end: was it allowed?
 //
-// An exchange must be answered completely and rightly unless there is an excuse: its client, its sandbox, or the network
-// between them did something that excuses the gateway. What is never excused: a wrong byte, an answer that looks
-// complete and is not, an execution too many, silence.
+// An exchange must be answered completely and rightly unless there is an excuse: its client, its sandbox, or the
+// network between them did something that excuses the gateway. What is never excused: a wrong byte, an answer that
+// looks complete and is not, an execution too many, silence.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ struct UpstreamRecord {
   unsigned sandbox = 0;
   uint64_t number = 0;
   const Link* link = nullptr;
-  bool fault_struck = false;      ///< of the network's, and not a bearable stall
-  bool sandbox_closed = false;    ///< while nothing was asked of it
+  bool fault_struck = false;    ///< of the network's, and not a bearable stall
+  bool sandbox_closed = false;  ///< while nothing was asked of it
 };
 
 struct ExchangeRecord {
@@ -39,9 +39,9 @@ struct ExchangeRecord {
   Outcome outcome = Outcome::kPending;
   MonoTime began = kFarFuture;
   MonoTime ended = kFarFuture;
-  bool request_sent = false;      ///< all of it has been handed to the network
-  int status = 0;                 ///< of the final answer; 0: none came
-  bool from_sandbox = false;      ///< it carries the sandbox's mark
+  bool request_sent = false;  ///< all of it has been handed to the network
+  int status = 0;             ///< of the final answer; 0: none came
+  bool from_sandbox = false;  ///< it carries the sandbox's mark
   bool gateway_says_not_forwarded = false;
   std::string gateway_error;
   uint64_t body_received = 0;

@@ -179,8 +179,10 @@ IoResult Link::connect_result(Side side) {
 bool Link::idle_and_open(Side side) {
   End& end = ends_[side];
   if (!end.received.empty() || end.fin_arrived || end.closed) return false;
-  if (end.error != 0) end.error = 0;  // a peek takes the pending error as a read would
-  else if (!end.reset) return established_;
+  if (end.error != 0)
+    end.error = 0;  // a peek takes the pending error as a read would
+  else if (!end.reset)
+    return established_;
   return false;
 }
 

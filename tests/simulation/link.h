@@ -26,11 +26,11 @@ constexpr Side other(Side side) { return side == kGateway ? kPeer : kGateway; }
 /// How bytes travel away from one side.
 struct FlowPlan {
   Nanos latency{0};
-  Nanos jitter{0};                 ///< each segment takes up to this much longer, order kept
-  size_t send_room = 256 * 1024;   ///< bytes under way at most, at least 1
-  size_t receive_room = 256 * 1024;///< unread bytes at the receiver at most, at least 1
-  size_t segment_max = 65536;      ///< at least 1
-  bool short_writes = false;       ///< send() now and then takes less than there is room for
+  Nanos jitter{0};                   ///< each segment takes up to this much longer, order kept
+  size_t send_room = 256 * 1024;     ///< bytes under way at most, at least 1
+  size_t receive_room = 256 * 1024;  ///< unread bytes at the receiver at most, at least 1
+  size_t segment_max = 65536;        ///< at least 1
+  bool short_writes = false;         ///< send() now and then takes less than there is room for
 };
 
 struct FaultPlan {
@@ -41,8 +41,8 @@ struct FaultPlan {
     kStall,   ///< nothing arrives for `stall`, then all goes on
   };
   Kind kind = Kind::kNone;
-  Side from = kGateway;        ///< counted are the bytes this side sent
-  uint64_t after_bytes = 0;    ///< strikes when that many have arrived
+  Side from = kGateway;      ///< counted are the bytes this side sent
+  uint64_t after_bytes = 0;  ///< strikes when that many have arrived
   Nanos stall{0};
 };
 
@@ -121,17 +121,17 @@ class Link {
     ByteQueue received;
     bool fin_arrived = false;
     bool reset = false;
-    int error = 0;             ///< pending, told once
+    int error = 0;  ///< pending, told once
     bool update_posted = false;
     // sending
     ByteQueue flight;
-    size_t arrived = 0;        ///< bytes of flight that have travelled and wait for room only
-    MonoTime busy_until{};     ///< order is kept: nothing sent later arrives before
+    size_t arrived = 0;     ///< bytes of flight that have travelled and wait for room only
+    MonoTime busy_until{};  ///< order is kept: nothing sent later arrives before
     uint64_t delivered = 0;
     bool fin_sent = false;
     bool fin_travelled = false;
-    bool lost = false;         ///< bytes under way were dropped: nothing behind them arrives but the reset
-    bool blocked = false;      ///< send() took less than it was given: room will be reported
+    bool lost = false;     ///< bytes under way were dropped: nothing behind them arrives but the reset
+    bool blocked = false;  ///< send() took less than it was given: room will be reported
     bool closed = false;
     bool abort_on_close = false;
   };

@@ -16,11 +16,16 @@ bool chance(Random& random, unsigned one_in) { return one_in > 0 && random.one_i
 uint64_t draw_size(Random& random) {
   static constexpr std::array<uint64_t, 10> kEdges{1, 4096, 16384, 65536, 131072, 4095, 65535, 65537, 262144, 300000};
   switch (random.below(10)) {
-    case 0: return 0;
-    case 1: return kEdges[random.below(kEdges.size())] + random.below(3);
-    case 2: return random.below(100'000);
-    case 3: return random.below(20'000);
-    default: return 1 + random.below(3000);
+    case 0:
+      return 0;
+    case 1:
+      return kEdges[random.below(kEdges.size())] + random.below(3);
+    case 2:
+      return random.below(100'000);
+    case 3:
+      return random.below(20'000);
+    default:
+      return 1 + random.below(3000);
   }
 }
 
@@ -65,8 +70,8 @@ proxy::ProxyOptions draw_options(Random& random) {
 }
 
 void draw_request(Random& random, ExchangePlan& e) {
-  static constexpr std::array<const char*, 20> kMethods{"GET",  "GET",  "GET",    "GET",    "GET",   "GET",     "GET",
-                                                        "HEAD", "HEAD", "POST",   "POST",   "POST",  "POST",    "POST",
+  static constexpr std::array<const char*, 20> kMethods{"GET",  "GET",  "GET",    "GET",    "GET",   "GET",    "GET",
+                                                        "HEAD", "HEAD", "POST",   "POST",   "POST",  "POST",   "POST",
                                                         "PUT",  "PUT",  "DELETE", "DELETE", "PATCH", "OPTIONS"};
   e.method = kMethods[random.below(kMethods.size())];
   e.http10 = random.one_in(25);
@@ -94,10 +99,9 @@ void draw_answer(Random& random, ExchangePlan& e) {
   e.response_trailers = e.response_form == BodyForm::kChunked && random.one_in(3);
   e.interims = random.one_in(8) ? 1 + static_cast<unsigned>(random.below(3)) : 0;
   e.think = random.one_in(3) ? up_to(random, kBearable) : Nanos(0);
-  static constexpr std::array<Afterwards, 8> kAfter{Afterwards::kKeep,          Afterwards::kKeep,
-                                                    Afterwards::kKeep,          Afterwards::kKeep,
-                                                    Afterwards::kCloseSaid,     Afterwards::kCloseSilently,
-                                                    Afterwards::kCloseSoon,     Afterwards::kGuillotine};
+  static constexpr std::array<Afterwards, 8> kAfter{
+      Afterwards::kKeep,      Afterwards::kKeep,          Afterwards::kKeep,      Afterwards::kKeep,
+      Afterwards::kCloseSaid, Afterwards::kCloseSilently, Afterwards::kCloseSoon, Afterwards::kGuillotine};
   e.afterwards = kAfter[random.below(kAfter.size())];
 }
 
@@ -149,9 +153,12 @@ FlowPlan draw_flow(Random& random) {
 size_t draw_room(Random& random, Nanos round_trip) {
   const auto needed = static_cast<size_t>(40'000 * std::chrono::duration<double>(round_trip + Millis(4)).count()) + 1;
   switch (random.below(4)) {
-    case 0: return needed + random.below(64);
-    case 1: return needed + random.below(8192);
-    default: return 32 * 1024 + random.below(300 * 1024);
+    case 0:
+      return needed + random.below(64);
+    case 1:
+      return needed + random.below(8192);
+    default:
+      return 32 * 1024 + random.below(300 * 1024);
   }
 }
 

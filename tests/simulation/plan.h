@@ -14,12 +14,12 @@ namespace sandgate::simulation {
 
 /// How rough a run is. Chances are "one in n"; 0 means never.
 struct Weather {
-  unsigned client_fault = 0;    ///< exchanges whose client misbehaves
-  unsigned sandbox_fault = 0;   ///< exchanges whose sandbox misbehaves
-  unsigned link_fault = 0;      ///< connections with a fault
-  unsigned dial_fault = 0;      ///< connection attempts that fail or fall silent
-  unsigned name_fault = 0;      ///< look-ups that fail or fall silent
-  unsigned slow = 3;            ///< exchanges with pauses everybody must bear
+  unsigned client_fault = 0;   ///< exchanges whose client misbehaves
+  unsigned sandbox_fault = 0;  ///< exchanges whose sandbox misbehaves
+  unsigned link_fault = 0;     ///< connections with a fault
+  unsigned dial_fault = 0;     ///< connection attempts that fail or fall silent
+  unsigned name_fault = 0;     ///< look-ups that fail or fall silent
+  unsigned slow = 3;           ///< exchanges with pauses everybody must bear
 };
 
 enum class BodyForm : uint8_t { kNone, kLength, kChunked, kUntilClose };
@@ -27,13 +27,13 @@ enum class BodyForm : uint8_t { kNone, kLength, kChunked, kUntilClose };
 /// What the client does beside sending its request and reading the answer.
 enum class ClientManner : uint8_t {
   kPlain,
-  kPauseReading,    ///< stops reading for a while that must be borne
-  kHalfClose,       ///< FIN behind the request, then reads
-  kAbortSending,    ///< goes away in the middle of its request
-  kLeave,           ///< goes away after its request
-  kStopSending,     ///< falls silent in the middle of its request
-  kStopReading,     ///< falls silent in the middle of the answer
-  kBadRequest,      ///< sends what is no acceptable request
+  kPauseReading,  ///< stops reading for a while that must be borne
+  kHalfClose,     ///< FIN behind the request, then reads
+  kAbortSending,  ///< goes away in the middle of its request
+  kLeave,         ///< goes away after its request
+  kStopSending,   ///< falls silent in the middle of its request
+  kStopReading,   ///< falls silent in the middle of the answer
+  kBadRequest,    ///< sends what is no acceptable request
 };
 
 enum class SandboxManner : uint8_t {
@@ -56,13 +56,20 @@ constexpr bool answers_early(SandboxManner manner) {
 /// What the sandbox does with its connection after a good answer.
 enum class Afterwards : uint8_t {
   kKeep,
-  kCloseSaid,       ///< Connection: close, then closes
-  kCloseSilently,   ///< closes although it has not said so
-  kCloseSoon,       ///< the same, some milliseconds later
-  kGuillotine,      ///< closes in the moment the next request sets out
+  kCloseSaid,      ///< Connection: close, then closes
+  kCloseSilently,  ///< closes although it has not said so
+  kCloseSoon,      ///< the same, some milliseconds later
+  kGuillotine,     ///< closes in the moment the next request sets out
 };
 
-enum class WebSocketEnd : uint8_t { kClientCloses, kSandboxCloses, kClientResets, kSandboxResets, kClientFin, kSandboxFin };
+enum class WebSocketEnd : uint8_t {
+  kClientCloses,
+  kSandboxCloses,
+  kClientResets,
+  kSandboxResets,
+  kClientFin,
+  kSandboxFin
+};
 
 struct ExchangePlan {
   uint64_t id = 0;
@@ -76,10 +83,10 @@ struct ExchangePlan {
   uint64_t request_size = 0;
   bool request_trailers = false;
   ClientManner client = ClientManner::kPlain;
-  bool client_abrupt = false;     ///< goes away by reset instead of FIN
-  uint64_t client_fault_at = 0;   ///< in per mille of the request or the answer
-  unsigned bad_request = 0;       ///< which kind
-  bool drip = false;              ///< the request is sent in small pieces with pauses
+  bool client_abrupt = false;    ///< goes away by reset instead of FIN
+  uint64_t client_fault_at = 0;  ///< in per mille of the request or the answer
+  unsigned bad_request = 0;      ///< which kind
+  bool drip = false;             ///< the request is sent in small pieces with pauses
   bool says_close = false;
   // answer
   int status = 200;
@@ -88,7 +95,7 @@ struct ExchangePlan {
   bool response_trailers = false;
   unsigned interims = 0;
   Nanos think{0};
-  bool pauses = false;            ///< the answer comes in pieces with pauses
+  bool pauses = false;  ///< the answer comes in pieces with pauses
   SandboxManner manner = SandboxManner::kPlain;
   unsigned fault_kind = 0;        ///< a variant of the manner
   uint64_t sandbox_fault_at = 0;  ///< per mille of the answer
@@ -105,7 +112,7 @@ struct ExchangePlan {
 /// One client: connections one after the other until its exchanges are through.
 struct ClientPlan {
   std::vector<ExchangePlan> exchanges;
-  unsigned pipeline = 1;          ///< requests under way at once
+  unsigned pipeline = 1;  ///< requests under way at once
   Nanos starts_after{0};
   Nanos think_max{0};
 };
@@ -114,10 +121,10 @@ struct RunPlan {
   Weather weather;
   PollerPlan poller;
   proxy::ProxyOptions options;
-  bool table = false;             ///< sandboxes come from a routing table, not from names
+  bool table = false;  ///< sandboxes come from a routing table, not from names
   unsigned sandboxes = 1;
   std::vector<ClientPlan> clients;
-  Nanos drain_after{0};           ///< 0: no drain before the end
+  Nanos drain_after{0};  ///< 0: no drain before the end
   size_t exchanges = 0;
 };
 

@@ -144,7 +144,8 @@ void SandboxSession::check_head(const ExchangeRecord& record) {
   if (head.count("host") != 1) wrong("not one Host");
   const bool expects_length = plan.request_form == BodyForm::kLength;
   if (expects_length && reader_.stated_length() != plan.request_size) wrong("length");
-  if (plan.request_form == BodyForm::kChunked && reader_.framing() != HttpReader::Framing::kChunked) wrong("not chunked");
+  if (plan.request_form == BodyForm::kChunked && reader_.framing() != HttpReader::Framing::kChunked)
+    wrong("not chunked");
   if (plan.websocket != head.says("upgrade", "websocket")) wrong("upgrade");
 }
 
@@ -162,9 +163,8 @@ void SandboxSession::on_request_head() {
   record->request_body_received = 0;
   check_head(*record);
   say("has the head of " + std::to_string(record->plan.id) + ", manner " +
-      std::to_string(static_cast<int>(record->plan.manner)) + ", answer " +
-      std::to_string(record->plan.response_size) + " form " +
-      std::to_string(static_cast<int>(record->plan.response_form)));
+      std::to_string(static_cast<int>(record->plan.manner)) + ", answer " + std::to_string(record->plan.response_size) +
+      " form " + std::to_string(static_cast<int>(record->plan.response_form)));
   const SandboxManner manner = record->plan.manner;
   const bool early = answers_early(manner);
   if (record->plan.expect && !early && record->plan.fault_kind % 4 != 3) {
@@ -179,8 +179,8 @@ void SandboxSession::on_request_body() {
   const std::string_view body = reader_.body();
   const size_t same = matches_pattern(body, request_stream(record.plan.id), record.request_body_received);
   if (same != body.size()) {
-    ledger_.violation(record.plan.id, "a foreign byte in the request at " +
-                                          std::to_string(record.request_body_received + same));
+    ledger_.violation(record.plan.id,
+                      "a foreign byte in the request at " + std::to_string(record.request_body_received + same));
   }
   record.request_body_received += body.size();
 }
@@ -308,9 +308,10 @@ void SandboxSession::answer() {
       send_garbage();
       break;
     case SandboxManner::kUnaskedUpgrade:
-      script_.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                   "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nX-Sim-Id: " +
-                   std::to_string(plan.id) + "\r\n\r\n\x81\x05hello");
+      script_.send(
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nX-Sim-Id: " +
+          std::to_string(plan.id) + "\r\n\r\n\x81\x05hello");
       break;
     case SandboxManner::kPlain:
     case SandboxManner::kEarly:
@@ -426,9 +427,10 @@ void SandboxSession::accept_websocket() {
   const ExchangePlan& plan = record_->plan;
   ExchangeRecord& record = *record_;
   record.ws_sent_by_sandbox.clear();  // a handshake may be repeated on another connection
-  script_.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Sim-Id: " +
-               std::to_string(plan.id) + "\r\n\r\n");
+  script_.send(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Sim-Id: " +
+      std::to_string(plan.id) + "\r\n\r\n");
   ws_ = std::make_unique<WsChecker>();
   uint64_t offset = 0;
   for (unsigned i = 0; i < plan.websocket_messages; ++i) {
@@ -472,8 +474,8 @@ void SandboxSession::send_frame(const std::string& bytes) {
 void SandboxSession::on_tunnel_data(std::string_view bytes) {
   ExchangeRecord& record = *record_;
   if (!ws_->feed(bytes, record.ws_sent_by_client)) {
-    ledger_.violation(record.plan.id, "a foreign byte in the tunnel towards the sandbox, at " +
-                                          std::to_string(ws_->received()));
+    ledger_.violation(record.plan.id,
+                      "a foreign byte in the tunnel towards the sandbox, at " + std::to_string(ws_->received()));
   }
   if (!ws_->close_seen()) return;
   record.ws_sandbox_got_all = ws_->all_of(record.ws_sent_by_client);

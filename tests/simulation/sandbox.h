@@ -56,17 +56,17 @@ class SandboxSession final : private PeerActor {
   PeerEnd end_;
   Script script_;
   std::unique_ptr<WsChecker> ws_;
-  ExchangeRecord* record_ = nullptr;   ///< being read or answered
-  ExchangeRecord* tapped_ = nullptr;   ///< whose head the gateway is sending or has sent last
-  MonoTime nameless_since_;            ///< it may be sending a head and has not come to the id; else kFarFuture
-  uint64_t answers_end_ = 0;           ///< bytes sent up to the end of the last good answer
+  ExchangeRecord* record_ = nullptr;  ///< being read or answered
+  ExchangeRecord* tapped_ = nullptr;  ///< whose head the gateway is sending or has sent last
+  MonoTime nameless_since_;           ///< it may be sending a head and has not come to the id; else kFarFuture
+  uint64_t answers_end_ = 0;          ///< bytes sent up to the end of the last good answer
   bool request_read_ = false;
   bool answered_ = false;
-  bool idle_ = true;                   ///< nothing has been asked since the last answer
+  bool idle_ = true;  ///< nothing has been asked since the last answer
   bool guillotine_ = false;
   bool leftover_ = false;
-  bool tainted_ = false;               ///< used again before the unasked bytes arrived: nobody could know
-  bool deaf_ = false;                  ///< reads and ignores whatever comes
+  bool tainted_ = false;  ///< used again before the unasked bytes arrived: nobody could know
+  bool deaf_ = false;     ///< reads and ignores whatever comes
   bool tap_tunnel_ = false;
   bool close_sent_ = false;
 };

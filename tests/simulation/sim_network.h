@@ -17,10 +17,10 @@ class SimSocket;
 
 /// How readiness is reported. Both keep the promise of io::Ready; programs may rely on nothing more than the promise.
 struct PollerPlan {
-  bool lean = false;        ///< only what changed is reported, and readable again only after a read found the end;
-                            ///< otherwise as epoll: every change reports all that is true
-  unsigned spurious = 0;    ///< one wait in this many also reports a socket on which nothing happened; 0: none
-  Nanos lag_max{0};         ///< how late a ready program gets to run: things gather meanwhile
+  bool lean = false;      ///< only what changed is reported, and readable again only after a read found the end;
+                          ///< otherwise as epoll: every change reports all that is true
+  unsigned spurious = 0;  ///< one wait in this many also reports a socket on which nothing happened; 0: none
+  Nanos lag_max{0};       ///< how late a ready program gets to run: things gather meanwhile
 };
 
 class SimListener final : public io::Listener {
@@ -117,8 +117,8 @@ class SimSocket final : public io::Socket, private LinkObserver {
   SimNetwork& network_;
   Link& link_;
   uint8_t changed_ = 0;
-  bool queued_ = false;        ///< in the network's list of changed sockets
-  bool read_to_end_ = true;    ///< since the last report of kReadable a read found the end
+  bool queued_ = false;      ///< in the network's list of changed sockets
+  bool read_to_end_ = true;  ///< since the last report of kReadable a read found the end
 };
 
 }  // namespace sandgate::simulation

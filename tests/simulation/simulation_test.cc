@@ -20,5 +20,5 @@ TEST(Simulation, Seeds) {
     if (trace) std::cout << world.summary() << "\n";
   }
 }
-}
-}
+}  // namespace
+}  // namespace sandgate::simulation

@@ -36,9 +36,7 @@ class Timeline {
     uint64_t order;
     std::function<void()> what;
   };
-  static bool later(const Event& a, const Event& b) {
-    return a.when != b.when ? a.when > b.when : a.order > b.order;
-  }
+  static bool later(const Event& a, const Event& b) { return a.when != b.when ? a.when > b.when : a.order > b.order; }
 
   FakeClock& clock_;
   std::vector<Event> heap_;

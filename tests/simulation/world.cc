@@ -46,9 +46,9 @@ World::World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace)
     network_.set_trace([this](const std::string& text) { ledger_.note(text); });
   }
   network_.set_dialler([this](const Endpoint& to, int& error) { return dial_sandbox(to, error); });
-  worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{
-      network_, clock_, plan_.options, front_, guard_, limits_, *this, worker_metrics_, nullptr, 1,
-      plan_.table ? routing_table() : nullptr});
+  worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{network_, clock_, plan_.options, front_, guard_, limits_,
+                                                               *this, worker_metrics_, nullptr, 1,
+                                                               plan_.table ? routing_table() : nullptr});
   auto listener = network_.listen(kGatewayEndpoint);
   listener_ = listener.get();
   worker_->add_listener(std::move(listener));

@@ -16,43 +16,68 @@ constexpr std::string_view kNoConnection = "Could not connect to the backend san
 
 Rendered rendered(const Failure& failure, bool strict) {
   switch (failure.code) {
-    case Code::kBadRequest: return {400, "Invalid HTTP request received.", false, true};
-    case Code::kBadRoute: return {400, failure.detail};
-    case Code::kBadHandshake: return {400, "Invalid WebSocket handshake."};
-    case Code::kUnauthenticated: return {401, "Missing or invalid Authorization header."};
-    case Code::kBadToken: return {401, "Invalid token."};
-    case Code::kForbidden: return {403, "forbidden"};
-    case Code::kNotFound: return {404, "Not Found"};
-    case Code::kMethodNotAllowed: return {405, "Method Not Allowed"};
-    case Code::kHeadTimeout: return {408, "Timed out waiting for the request.", false, true};
-    case Code::kBodyTimeout: return {408, "Timed out waiting for the request body.", false, true};
-    case Code::kSlowClient: return {408, "The request body came too slowly.", false, true};
-    case Code::kBodyTooLarge: return {413, "Request body too large.", false, true};
-    case Code::kTargetTooLong: return {414, "Request target too long.", false, true};
-    case Code::kExpectationFailed: return {417, "Expectation Failed"};
-    case Code::kUpgradeRequired: return {426, "Unsupported WebSocket version."};
-    case Code::kTooManyRequests: return {429, "Too many concurrent connections.", false, false, true};
-    case Code::kTooManyWebSockets: return {429, "Too many concurrent WebSocket connections (limit: "};
-    case Code::kHeadTooLarge: return {431, "Request header fields too large.", false, true};
+    case Code::kBadRequest:
+      return {400, "Invalid HTTP request received.", false, true};
+    case Code::kBadRoute:
+      return {400, failure.detail};
+    case Code::kBadHandshake:
+      return {400, "Invalid WebSocket handshake."};
+    case Code::kUnauthenticated:
+      return {401, "Missing or invalid Authorization header."};
+    case Code::kBadToken:
+      return {401, "Invalid token."};
+    case Code::kForbidden:
+      return {403, "forbidden"};
+    case Code::kNotFound:
+      return {404, "Not Found"};
+    case Code::kMethodNotAllowed:
+      return {405, "Method Not Allowed"};
+    case Code::kHeadTimeout:
+      return {408, "Timed out waiting for the request.", false, true};
+    case Code::kBodyTimeout:
+      return {408, "Timed out waiting for the request body.", false, true};
+    case Code::kSlowClient:
+      return {408, "The request body came too slowly.", false, true};
+    case Code::kBodyTooLarge:
+      return {413, "Request body too large.", false, true};
+    case Code::kTargetTooLong:
+      return {414, "Request target too long.", false, true};
+    case Code::kExpectationFailed:
+      return {417, "Expectation Failed"};
+    case Code::kUpgradeRequired:
+      return {426, "Unsupported WebSocket version."};
+    case Code::kTooManyRequests:
+      return {429, "Too many concurrent connections.", false, false, true};
+    case Code::kTooManyWebSockets:
+      return {429, "Too many concurrent WebSocket connections (limit: "};
+    case Code::kHeadTooLarge:
+      return {431, "Request header fields too large.", false, true};
     case Code::kDnsFailed:
     case Code::kTargetRefused:
-    case Code::kConnectFailed: return {502, kNoConnection, true, false, true};
+    case Code::kConnectFailed:
+      return {502, kNoConnection, true, false, true};
     case Code::kUpstreamReset:
-    case Code::kBadResponse: return {502, kNoConnection, true};
+    case Code::kBadResponse:
+      return {502, kNoConnection, true};
     case Code::kUnexpectedUpgrade:
       return {502, "Backend attempted a WebSocket upgrade over HTTP. Connect using the WebSocket protocol instead."};
-    case Code::kConnectTimeout: return {504, "Timed out waiting for the backend sandbox: ", true, false, true};
-    case Code::kUpstreamTimeout: return {504, "Timed out waiting for the backend sandbox: ", true};
+    case Code::kConnectTimeout:
+      return {504, "Timed out waiting for the backend sandbox: ", true, false, true};
+    case Code::kUpstreamTimeout:
+      return {504, "Timed out waiting for the backend sandbox: ", true};
     case Code::kSandboxNotFound:
       return strict ? Rendered{404, "Sandbox not found: ", true} : Rendered{502, kNoConnection, true, false, true};
     case Code::kSandboxNotReady:
       return strict ? Rendered{503, "Sandbox is not ready: ", true, false, true}
                     : Rendered{502, kNoConnection, true, false, true};
-    case Code::kOverloaded: return {503, "The router is overloaded.", false, false, true};
-    case Code::kShuttingDown: return {503, "The router is shutting down.", false, true, true};
+    case Code::kOverloaded:
+      return {503, "The router is overloaded.", false, false, true};
+    case Code::kShuttingDown:
+      return {503, "The router is shutting down.", false, true, true};
     case Code::kNone:
     case Code::kClientGone:
-    case Code::kInternal: break;
+    case Code::kInternal:
+      break;
   }
   return {500, "An internal error occurred in the proxy.", false, true};
 }

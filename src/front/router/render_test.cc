@@ -9,8 +9,7 @@
 namespace sandgate::front::router {
 namespace {
 
-Answer rendered(const Failure& failure, bool strict = false, bool forwarded = false,
-                unsigned websockets = 64) {
+Answer rendered(const Failure& failure, bool strict = false, bool forwarded = false, unsigned websockets = 64) {
   RouterOptions options;
   options.strict_resolution = strict;
   const RouterFrontEnd front(options, false, websockets);
@@ -22,13 +21,11 @@ Answer rendered(const Failure& failure, bool strict = false, bool forwarded = fa
   return answer;
 }
 
-Failure failure(Code code, std::string_view detail = {}) {
-  return {Side::kDownstream, code, Retry::kNever, detail};
-}
+Failure failure(Code code, std::string_view detail = {}) { return {Side::kDownstream, code, Retry::kNever, detail}; }
 
 std::string field(const Answer& answer, std::string_view name) {
-  const auto found = std::find_if(answer.fields.begin(), answer.fields.end(),
-                                  [&](const auto& f) { return f.first == name; });
+  const auto found =
+      std::find_if(answer.fields.begin(), answer.fields.end(), [&](const auto& f) { return f.first == name; });
   return found == answer.fields.end() ? "" : found->second;
 }
 
@@ -66,8 +63,7 @@ TEST(RenderTest, StatusAndText) {
       {Code::kUpstreamReset, 502, connect, false, false},
       {Code::kBadResponse, 502, connect, false, false},
       {Code::kUnexpectedUpgrade, 502,
-       "Backend attempted a WebSocket upgrade over HTTP. Connect using the WebSocket protocol instead.",
-       false, false},
+       "Backend attempted a WebSocket upgrade over HTTP. Connect using the WebSocket protocol instead.", false, false},
       {Code::kSandboxNotFound, 502, connect, false, true},
       {Code::kSandboxNotReady, 502, connect, false, true},
       {Code::kConnectTimeout, 504, waited, false, true},
@@ -112,8 +108,7 @@ TEST(RenderTest, NotForwardedIsSaid) {
 
 TEST(RenderTest, FieldsOfSomeStatuses) {
   EXPECT_EQ(field(rendered(failure(Code::kUpgradeRequired)), "Sec-WebSocket-Version"), "13");
-  EXPECT_EQ(field(rendered(failure(Code::kMethodNotAllowed)), "Allow"),
-            "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  EXPECT_EQ(field(rendered(failure(Code::kMethodNotAllowed)), "Allow"), "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
   EXPECT_EQ(rendered(failure(Code::kTooManyWebSockets), false, false, 3).body,
             R"({"detail":"Too many concurrent WebSocket connections (limit: 3)."})");
 }

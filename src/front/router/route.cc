@@ -16,8 +16,7 @@ constexpr std::string_view kBadPort = "Invalid port format.";
 constexpr std::string_view kBadIp = "Invalid target IP address format.";
 constexpr std::string_view kForbiddenIp = "Invalid target IP address.";
 constexpr std::string_view kBadUid = "Invalid sandbox UID format.";
-constexpr std::string_view kBadShape =
-    "Path-routed request must have the form <prefix>/<namespace>/<id>/<port>/...";
+constexpr std::string_view kBadShape = "Path-routed request must have the form <prefix>/<namespace>/<id>/<port>/...";
 
 bool is_uid(std::string_view s) {
   if (s.empty() || s.size() > 63) return false;

@@ -17,9 +17,10 @@ struct Route {
   std::string_view id;
   uint16_t port = 0;
   std::optional<IpAddress> pod_ip;
-  std::string_view uid;   ///< empty: none given
-  std::string_view path;  ///< the target to forward, a view into the request's; without its leading '/' when `add_slash`
-  bool add_slash = false; ///< path routing left nothing, or only a query: "/" goes in front
+  std::string_view uid;  ///< empty: none given
+  std::string_view
+      path;  ///< the target to forward, a view into the request's; without its leading '/' when `add_slash`
+  bool add_slash = false;  ///< path routing left nothing, or only a query: "/" goes in front
 };
 
 /// The texts of contract 1.2 and 1.10; static. Empty: the route is good.

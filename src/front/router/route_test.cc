@@ -20,8 +20,8 @@ class Head {
       bytes_.append(name);
       const auto value_at = static_cast<uint32_t>(bytes_.size());
       bytes_.append(value);
-      marks_.push_back({name_at, value_at, static_cast<uint32_t>(value.size()),
-                        static_cast<uint16_t>(name.size()), http::field_id(name)});
+      marks_.push_back({name_at, value_at, static_cast<uint32_t>(value.size()), static_cast<uint16_t>(name.size()),
+                        http::field_id(name)});
     }
     head_.clear(bytes_.data());
     for (const http::Field& f : marks_) head_.add(f);
@@ -102,8 +102,7 @@ TEST(ParseTimeoutTest, Table) {
       {"1 0", 180'000},      {"_1", 180'000},  {"1_", 180'000},       {"1__0", 180'000},  {"0x10", 180'000},
       {"1,5", 180'000},      {"++1", 180'000}, {"+-1", 180'000},
   };
-  for (const auto& c : cases)
-    EXPECT_EQ(parse_timeout(c.text, limit), Millis(c.millis)) << '"' << c.text << '"';
+  for (const auto& c : cases) EXPECT_EQ(parse_timeout(c.text, limit), Millis(c.millis)) << '"' << c.text << '"';
   EXPECT_EQ(parse_timeout(std::nullopt, limit), limit);
   EXPECT_EQ(parse_timeout("60", Millis(100)), Millis(100));
 }
@@ -142,10 +141,9 @@ TEST(RouteByHeadersTest, TextOfEachMistake) {
   EXPECT_EQ(error_of({}), id_required);
   EXPECT_EQ(error_of({{"X-Sandbox-ID", ""}}), id_required);
   EXPECT_EQ(error_of({{"X-Sandbox-ID", label63}}), "");
-  for (const std::string& id :
-       {std::string("Box"), std::string("-a"), std::string("a-"), std::string("a.b"), std::string("a_b"),
-        std::string("a/b"), std::string("a%2e"), std::string("a@b"), std::string("a#b"),
-        std::string("b\xc3\xb6x"), std::string("a\0b", 3), label63 + "a"}) {
+  for (const std::string& id : {std::string("Box"), std::string("-a"), std::string("a-"), std::string("a.b"),
+                                std::string("a_b"), std::string("a/b"), std::string("a%2e"), std::string("a@b"),
+                                std::string("a#b"), std::string("b\xc3\xb6x"), std::string("a\0b", 3), label63 + "a"}) {
     EXPECT_EQ(error_of({{"X-Sandbox-ID", id}}), bad_id) << testing::PrintToString(id);
   }
   for (const char* ns : {"", "Team", "a.b", "-a", "te am"}) {
@@ -241,8 +239,7 @@ TEST(RouteByHeadersTest, RepeatsMustAgree) {
 }
 
 TEST(PathRoutedTest, OnlyWholeSegments) {
-  for (const char* path : {"/sb", "/sb/", "/sb/x", "/sb?x", "/sb//"})
-    EXPECT_TRUE(is_path_routed(path, "/sb")) << path;
+  for (const char* path : {"/sb", "/sb/", "/sb/x", "/sb?x", "/sb//"}) EXPECT_TRUE(is_path_routed(path, "/sb")) << path;
   for (const char* path : {"/", "/s", "/sbx", "/sb%2F", "/SB/", "//sb/", "/x/sb/", "/%73b/"}) {
     EXPECT_FALSE(is_path_routed(path, "/sb")) << path;
   }

@@ -48,11 +48,11 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 
 /// What never reaches a sandbox: our routing fields, what we set ourselves, and Expect of other kinds.
 constexpr http::FieldSet kNotForSandboxes{
-    FieldId::kHost,        FieldId::kXSandboxId,  FieldId::kXSandboxNamespace, FieldId::kXSandboxPort,
+    FieldId::kHost,        FieldId::kXSandboxId,    FieldId::kXSandboxNamespace, FieldId::kXSandboxPort,
     FieldId::kXSandboxUid, FieldId::kXSandboxPodIp, FieldId::kXSandboxTimeout,
 };
-constexpr http::FieldSet kForwardingFields{FieldId::kXForwardedFor, FieldId::kXForwardedHost,
-                                           FieldId::kXForwardedProto, FieldId::kForwarded};
+constexpr http::FieldSet kForwardingFields{FieldId::kXForwardedFor, FieldId::kXForwardedHost, FieldId::kXForwardedProto,
+                                           FieldId::kForwarded};
 
 /// Names every cluster has that are not sandboxes (threat model 1, row 2). Only where DNS is all there is.
 bool is_reserved_name(std::string_view ns, std::string_view id) {
@@ -207,12 +207,11 @@ bool RouterFrontEnd::find_target(const Inquiry& inquiry, const Route& route, Pla
   target.port = route.port;
   const sandbox::Lookup found =
       inquiry.table != nullptr ? inquiry.table->find(sandbox::ByName{route.ns, route.id}) : sandbox::Lookup{};
-  const PodIpPolicy pod_ip_policy = options_.pod_ip_policy.value_or(
-      inquiry.table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
-  const bool use_pod_ip =
-      route.pod_ip && (pod_ip_policy == PodIpPolicy::kAny ||
-                       (pod_ip_policy == PodIpPolicy::kKnown && found.record != nullptr &&
-                        found.record->address == *route.pod_ip && found.record->ready));
+  const PodIpPolicy pod_ip_policy =
+      options_.pod_ip_policy.value_or(inquiry.table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
+  const bool use_pod_ip = route.pod_ip && (pod_ip_policy == PodIpPolicy::kAny ||
+                                           (pod_ip_policy == PodIpPolicy::kKnown && found.record != nullptr &&
+                                            found.record->address == *route.pod_ip && found.record->ready));
   if (found.record != nullptr && (!use_pod_ip || found.record->address == *route.pod_ip)) {
     if (found.state == sandbox::Lookup::State::kNotReady) {
       return fail_plan(plan, Code::kSandboxNotReady, {}, Side::kUpstream);

@@ -9,10 +9,17 @@ namespace sandgate::http::h1 {
 
 BodyDecoder::BodyDecoder(const Framing& framing) {
   switch (framing.kind) {
-    case BodyKind::kNone: break;
-    case BodyKind::kFixed: state_ = Fixed{framing.length}; break;
-    case BodyKind::kChunked: state_.emplace<ChunkDecoder>(); break;
-    case BodyKind::kUntilClose: state_ = UntilClose{}; break;
+    case BodyKind::kNone:
+      break;
+    case BodyKind::kFixed:
+      state_ = Fixed{framing.length};
+      break;
+    case BodyKind::kChunked:
+      state_.emplace<ChunkDecoder>();
+      break;
+    case BodyKind::kUntilClose:
+      state_ = UntilClose{};
+      break;
   }
 }
 

@@ -28,8 +28,8 @@ void expect_cut_independent(std::string_view bytes, const BodyOutcome& expected)
   for (const bool skip : {false, true}) {
     for (size_t cut = 1; cut < bytes.size(); ++cut) {
       size_t fragment = 0;
-      const auto outcome = testing::decode_in_pieces(
-          decoder, bytes, skip, [&](size_t left) { return ++fragment == 1 ? cut : left; });
+      const auto outcome =
+          testing::decode_in_pieces(decoder, bytes, skip, [&](size_t left) { return ++fragment == 1 ? cut : left; });
       ASSERT_EQ(outcome, expected) << "cut at " << cut << (skip ? ", skipped" : "");
     }
     for (size_t size = 1; size <= bytes.size(); ++size) {
@@ -46,8 +46,7 @@ TEST(ChunkDecoderTest, TablesAreAsLargeAsPromised) {
 TEST(ChunkDecoderTest, GoodBodiesWholeAndCut) {
   for (const auto& c : testing::good_chunked_bodies()) {
     SCOPED_TRACE(::testing::PrintToString(c.bytes));
-    const BodyOutcome expected{BodyStep::kEnd, c.bytes.size(), std::string(c.payload),
-                               std::string(c.trailers)};
+    const BodyOutcome expected{BodyStep::kEnd, c.bytes.size(), std::string(c.payload), std::string(c.trailers)};
     ASSERT_EQ(decode(c.bytes), expected);
     expect_cut_independent(c.bytes, expected);
     const std::string followed = std::string(c.bytes) + "GET / HTTP/1.1\r\n\r\n";
@@ -82,9 +81,7 @@ TEST(ChunkDecoderTest, EveryByteInEveryPlace) {
     const bool text = c == '\t' || (c >= 0x20 && c != 0x7f);
     const auto step = [](const std::string& bytes) { return decode(bytes).step; };
     EXPECT_EQ(step(byte) == BodyStep::kMalformed, !hex) << "size " << c;
-    EXPECT_EQ(step("1" + byte) == BodyStep::kMalformed,
-              !hex && c != '\r' && c != ';' && c != ' ' && c != '\t')
-        << c;
+    EXPECT_EQ(step("1" + byte) == BodyStep::kMalformed, !hex && c != '\r' && c != ';' && c != ' ' && c != '\t') << c;
     EXPECT_EQ(step("1;" + byte) == BodyStep::kMalformed, !text && c != '\r') << "extension " << c;
     EXPECT_EQ(step("1 " + byte) == BodyStep::kMalformed, c != ' ' && c != '\t' && c != ';') << "blank " << c;
     EXPECT_EQ(step("1\r" + byte) == BodyStep::kMalformed, c != '\n') << "size line end " << c;
@@ -117,9 +114,9 @@ TEST(ChunkLimitsTest, ExtensionBytesExactly) {
   }
   const std::string most = body(kMost);
   for (const size_t size : {1u, 2u, 3u, 1000u, 4095u}) {
-    EXPECT_EQ(testing::decode_in_pieces(BodyDecoder(Framing{BodyKind::kChunked}), most, false,
-                                        [&](size_t) { return size; }),
-              decode(most));
+    EXPECT_EQ(
+        testing::decode_in_pieces(BodyDecoder(Framing{BodyKind::kChunked}), most, false, [&](size_t) { return size; }),
+        decode(most));
   }
 }
 
@@ -142,8 +139,7 @@ TEST(ChunkLimitsTest, TrailerBytesExactly) {
     const std::string bytes = body(section);
     ASSERT_EQ(bytes.size(), section + 3);
     const BodyOutcome whole = decode(bytes);
-    EXPECT_EQ(whole.step, section <= ChunkDecoder::kTrailerBytesMax ? BodyStep::kEnd : BodyStep::kMalformed)
-        << section;
+    EXPECT_EQ(whole.step, section <= ChunkDecoder::kTrailerBytesMax ? BodyStep::kEnd : BodyStep::kMalformed) << section;
     for (const size_t size : {1u, 7u, 16000u}) {
       EXPECT_EQ(testing::decode_in_pieces(BodyDecoder(Framing{BodyKind::kChunked}), bytes, false,
                                           [&](size_t) { return size; }),

@@ -31,8 +31,9 @@ const char* skip_class(const char* at, const char* end, uint8_t bits) {
   return at;
 }
 
-/// As skip_class(kValue), eight bytes at a time: stops at the first byte below 0x20 but tab, or 0x7f. Finding such a byte
-/// in a word may err towards "there is one" (a borrow can reach a neighbour), never the other way; the table then decides.
+/// As skip_class(kValue), eight bytes at a time: stops at the first byte below 0x20 but tab, or 0x7f. Finding such a
+/// byte in a word may err towards "there is one" (a borrow can reach a neighbour), never the other way; the table then
+/// decides.
 const char* skip_value(const char* at, const char* end) {
   constexpr uint64_t kOnes = 0x0101010101010101ULL;
   constexpr uint64_t kHighs = 0x8080808080808080ULL;
@@ -171,8 +172,8 @@ class Reader {
     const char* value_end = at_;
     if (const HeadResult r = line_end(); r.status != HeadStatus::kComplete) return r;
     while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
-    head.add({offset(name), offset(value), static_cast<uint32_t>(value_end - value),
-              static_cast<uint16_t>(name_size), field_id({name, name_size})});
+    head.add({offset(name), offset(value), static_cast<uint32_t>(value_end - value), static_cast<uint16_t>(name_size),
+              field_id({name, name_size})});
     return done();
   }
 

@@ -16,8 +16,8 @@ struct HeadBounds {
 };
 
 enum class HeadStatus : uint8_t {
-  kNeedMore,   ///< so far so good, the blank line has not come
-  kComplete,   ///< `size` bytes are the head
+  kNeedMore,  ///< so far so good, the blank line has not come
+  kComplete,  ///< `size` bytes are the head
   kMalformed,
   kTooLarge,
   kTooManyFields,
@@ -26,8 +26,8 @@ enum class HeadStatus : uint8_t {
 
 struct HeadResult {
   HeadStatus status = HeadStatus::kNeedMore;
-  size_t size = 0;          ///< kComplete: bytes of the head with its blank line (and one leading CRLF, if any)
-  std::string_view why{};   ///< kMalformed: for the log
+  size_t size = 0;         ///< kComplete: bytes of the head with its blank line (and one leading CRLF, if any)
+  std::string_view why{};  ///< kMalformed: for the log
 };
 
 /// Parses a head from the start of `bytes`. Views in `head` point into `bytes`. Calling again with more bytes after

@@ -22,15 +22,14 @@ using testing::parse_whole;
 /// always. HeadScan looks at rubbish without a blank line only when it has doubled, so rubbish is followed by
 /// more of it.
 template <class Head>
-void expect_cut_independent(const std::string& message, const HeadOutcome& expected,
-                            const HeadBounds& bounds = {}) {
+void expect_cut_independent(const std::string& message, const HeadOutcome& expected, const HeadBounds& bounds = {}) {
   for (const bool scan : {false, true}) {
     const bool rubbish = scan && expected.status == HeadStatus::kMalformed;
     const std::string bytes = rubbish ? message + std::string(message.size() + 1, 'x') : message;
     for (size_t cut = 1; cut < bytes.size(); ++cut) {
       size_t fragment = 0;
-      const auto outcome = parse_in_pieces<Head>(bytes, bounds, scan,
-                                                 [&](size_t left) { return ++fragment == 1 ? cut : left; });
+      const auto outcome =
+          parse_in_pieces<Head>(bytes, bounds, scan, [&](size_t left) { return ++fragment == 1 ? cut : left; });
       ASSERT_EQ(outcome, expected) << "cut at " << cut << (scan ? ", scanned" : "");
     }
     for (size_t size = 1; size <= bytes.size(); ++size) {
@@ -60,8 +59,7 @@ TEST(RequestHeadTest, GoodHeadsWholeAndCut) {
 TEST(RequestHeadTest, WhatFollowsTheHeadIsLeftAlone) {
   for (const auto& c : testing::good_request_heads()) {
     const std::string head = testing::wire_form(c.lines);
-    for (const std::string_view behind :
-         {"x"sv, "\r\n"sv, "\r\n\r\n"sv, "\0"sv, "GET / HTTP/1.1\r\n\r\n"sv, " "sv}) {
+    for (const std::string_view behind : {"x"sv, "\r\n"sv, "\r\n\r\n"sv, "\0"sv, "GET / HTTP/1.1\r\n\r\n"sv, " "sv}) {
       const HeadOutcome outcome = parse_whole<RequestHead>(head + std::string(behind));
       ASSERT_EQ(outcome.status, HeadStatus::kComplete) << head;
       EXPECT_EQ(outcome.size, head.size());
@@ -74,8 +72,7 @@ TEST(RequestHeadTest, BeginningsAreNeverRefused) {
   for (const auto& c : testing::good_request_heads()) {
     const std::string bytes = testing::wire_form(c.lines);
     for (size_t n = 0; n < bytes.size(); ++n) {
-      ASSERT_EQ(parse_whole<RequestHead>(bytes.substr(0, n)).status, HeadStatus::kNeedMore)
-          << bytes << " at " << n;
+      ASSERT_EQ(parse_whole<RequestHead>(bytes.substr(0, n)).status, HeadStatus::kNeedMore) << bytes << " at " << n;
     }
   }
 }
@@ -107,8 +104,7 @@ TEST(RequestHeadTest, OnceRefusedAlwaysRefused) {
 TEST(RequestHeadTest, EveryByteInEveryPlace) {
   const auto token = [](unsigned c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != 0 &&
-            std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos);
+           (c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos);
   };
   for (unsigned c = 0; c < 256; ++c) {
     const std::string byte(1, static_cast<char>(c));
@@ -116,8 +112,7 @@ TEST(RequestHeadTest, EveryByteInEveryPlace) {
       return parse_whole<RequestHead>(bytes).status == HeadStatus::kComplete;
     };
     EXPECT_EQ(taken("G" + byte + "T / HTTP/1.1\r\n\r\n"), token(c)) << "method " << c;
-    EXPECT_EQ(taken("GET /a" + byte + "b HTTP/1.1\r\n\r\n"), c > 0x20 && c < 0x7f && c != '#')
-        << "target " << c;
+    EXPECT_EQ(taken("GET /a" + byte + "b HTTP/1.1\r\n\r\n"), c > 0x20 && c < 0x7f && c != '#') << "target " << c;
     EXPECT_EQ(taken("GET / HTTP/1." + byte + "\r\n\r\n"), c == '0' || c == '1') << "version " << c;
     EXPECT_EQ(taken("GET / HTTP/" + byte + ".1\r\n\r\n"), c == '1') << "major version " << c;
     EXPECT_EQ(taken("GET / HTTP/1.1" + byte + "\r\n\r\n"), false) << "after the version " << c;
@@ -200,8 +195,7 @@ TEST(HeadLimitsTest, HeadBytesExactly) {
     ASSERT_EQ(outcome.status, HeadStatus::kComplete) << size;
     EXPECT_EQ(outcome.size, size);
     expect_cut_independent<RequestHead>(request_of(size), outcome, bounds);
-    EXPECT_EQ(parse_whole<RequestHead>(request_of(size) + std::string(500, 'b'), bounds), outcome)
-        << "body behind it";
+    EXPECT_EQ(parse_whole<RequestHead>(request_of(size) + std::string(500, 'b'), bounds), outcome) << "body behind it";
   }
   const HeadOutcome larger = parse_whole<RequestHead>(request_of(101), bounds);
   EXPECT_EQ(larger.status, HeadStatus::kTooLarge);
@@ -278,9 +272,7 @@ TEST(HeadLimitsTest, TargetBytesExactly) {
 TEST(HeadLimitsTest, VeryLongFieldName) {
   HeadBounds bounds;
   bounds.head_bytes_max = 1 << 20;
-  const auto request_with = [](size_t name) {
-    return "GET / HTTP/1.1\r\n" + std::string(name, 'n') + ": v\r\n\r\n";
-  };
+  const auto request_with = [](size_t name) { return "GET / HTTP/1.1\r\n" + std::string(name, 'n') + ": v\r\n\r\n"; };
   EXPECT_EQ(parse_whole<RequestHead>(request_with(65535), bounds).status, HeadStatus::kComplete);
   EXPECT_EQ(parse_whole<RequestHead>(request_with(65536), bounds).status, HeadStatus::kTooLarge)
       << "longer than the name's 16-bit length";
@@ -293,8 +285,7 @@ TEST(HeadScanTest, LooksRarely) {
   const std::string bytes = request_of(8192);
   HeadScan scan;
   int looks = 0;
-  for (size_t n = 1; n <= bytes.size(); ++n)
-    looks += scan.worth_parsing(std::string_view(bytes).substr(0, n)) ? 1 : 0;
+  for (size_t n = 1; n <= bytes.size(); ++n) looks += scan.worth_parsing(std::string_view(bytes).substr(0, n)) ? 1 : 0;
   EXPECT_LE(looks, 15) << "about log2 of the size";
 }
 
@@ -332,9 +323,9 @@ TEST(TokenTest, IsToken) {
 
 /// Random text made of pieces that matter, cut at random: one answer, however it is cut.
 TEST(RequestHeadTest, RandomHeadsCutAtRandom) {
-  constexpr std::string_view kPieces[] = {
-      "GET",  "POST", " ", "/",     "a",    "HTTP/1.1", "HTTP/1.0", "\r\n",    "\r",      "\n",  ":",
-      "Host", "\t",   "X", "\r\n ", "\x80", "#",        "\r\n\r\n", "chunked", ": v\r\n", "\x7f"};
+  constexpr std::string_view kPieces[] = {"GET",   "POST", " ",  "/",        "a",       "HTTP/1.1", "HTTP/1.0",
+                                          "\r\n",  "\r",   "\n", ":",        "Host",    "\t",       "X",
+                                          "\r\n ", "\x80", "#",  "\r\n\r\n", "chunked", ": v\r\n",  "\x7f"};
   Random random(20240811);
   int complete = 0;
   for (int round = 0; round < 20000; ++round) {
@@ -346,8 +337,8 @@ TEST(RequestHeadTest, RandomHeadsCutAtRandom) {
     bounds.target_bytes_max = 1 + random.below(8);
     const HeadOutcome whole = parse_whole<RequestHead>(bytes, bounds);
     complete += whole.status == HeadStatus::kComplete ? 1 : 0;
-    const auto pieces = parse_in_pieces<RequestHead>(bytes, bounds, false,
-                                                     [&](size_t left) { return random.below(left + 1); });
+    const auto pieces =
+        parse_in_pieces<RequestHead>(bytes, bounds, false, [&](size_t left) { return random.below(left + 1); });
     ASSERT_EQ(pieces, whole) << ::testing::PrintToString(bytes) << " in round " << round;
   }
   EXPECT_GT(complete, 500) << "the generator must reach the end of the parser";

@@ -32,12 +32,10 @@ std::string render(const ResponseOut& head, const Framing& framing, std::string_
 TEST(RequestWriterTest, Exactly) {
   RequestOut head{"GET", "/a?b", "10.0.0.1:8888", {}, {{"Accept", "*/*"}, {"X-Empty", ""}}};
   EXPECT_EQ(render(head, {}), "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nAccept: */*\r\nX-Empty: \r\n\r\n");
-  EXPECT_EQ(
-      render(head, Framing{BodyKind::kFixed, 7}),
-      "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nAccept: */*\r\nX-Empty: \r\nContent-Length: 7\r\n\r\n");
-  EXPECT_EQ(
-      render(head, Framing{BodyKind::kNone, 0, 0}),
-      "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nAccept: */*\r\nX-Empty: \r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(render(head, Framing{BodyKind::kFixed, 7}),
+            "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nAccept: */*\r\nX-Empty: \r\nContent-Length: 7\r\n\r\n");
+  EXPECT_EQ(render(head, Framing{BodyKind::kNone, 0, 0}),
+            "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nAccept: */*\r\nX-Empty: \r\nContent-Length: 0\r\n\r\n");
   head.fields.clear();
   EXPECT_EQ(render(head, Framing{BodyKind::kChunked}),
             "GET /a?b HTTP/1.1\r\nHost: 10.0.0.1:8888\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -48,17 +46,15 @@ TEST(RequestWriterTest, Exactly) {
 
 TEST(ResponseWriterTest, Exactly) {
   ResponseOut head{200, "OK", {}, {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}}};
-  EXPECT_EQ(
-      render(head, Framing{BodyKind::kFixed, UINT64_MAX}, "close"),
-      "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 18446744073709551615\r\n"
-      "Connection: close\r\n\r\n");
+  EXPECT_EQ(render(head, Framing{BodyKind::kFixed, UINT64_MAX}, "close"),
+            "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 18446744073709551615\r\n"
+            "Connection: close\r\n\r\n");
   head.fields.clear();
   head.status = 304;
   head.reason = "";
   EXPECT_EQ(render(head, Framing{BodyKind::kNone, 0, 12}), "HTTP/1.1 304 \r\nContent-Length: 12\r\n\r\n");
   EXPECT_EQ(render(head, {}), "HTTP/1.1 304 \r\n\r\n");
-  EXPECT_EQ(render(head, Framing{BodyKind::kUntilClose}, "close"),
-            "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(render(head, Framing{BodyKind::kUntilClose}, "close"), "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
   EXPECT_EQ(render(head, Framing{BodyKind::kChunked}), "HTTP/1.1 304 \r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
@@ -78,9 +74,7 @@ class HeadMaker {
   }
   /// Any text a value may have, without blanks at its ends (the parser takes those off).
   std::string_view value() {
-    const auto text = [](char c) {
-      return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-    };
+    const auto text = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); };
     std::string_view v = made(random_.one_in(10) ? random_.below(3000) : random_.below(40), text);
     while (!v.empty() && (v.front() == ' ' || v.front() == '\t')) v.remove_prefix(1);
     while (!v.empty() && (v.back() == ' ' || v.back() == '\t')) v.remove_suffix(1);
@@ -133,8 +127,7 @@ void append(std::string& dump, std::string_view name, std::string_view value) {
   dump.append("\n").append(name).append(":").append(value);
 }
 
-void append_framing(std::string& dump, const Framing& framing, std::string_view connection,
-                    std::string_view upgrade) {
+void append_framing(std::string& dump, const Framing& framing, std::string_view connection, std::string_view upgrade) {
   if (framing.kind == BodyKind::kChunked) append(dump, "Transfer-Encoding", "chunked");
   if (framing.kind == BodyKind::kFixed) append(dump, "Content-Length", std::to_string(framing.length));
   if (framing.kind == BodyKind::kNone && framing.stated_length) {
@@ -174,10 +167,9 @@ TEST(RoundTripTest, RequestHeads) {
     if (states_a_body) continue;  // only for answers to HEAD
     EXPECT_EQ(read_framing->kind, framing.kind) << "seed " << seed;
     EXPECT_EQ(read_framing->length, framing.length) << "seed " << seed;
-    EXPECT_EQ(read_framing->stated_length,
-              framing.stated_length.has_value() || framing.kind == BodyKind::kNone
-                  ? framing.stated_length
-                  : read_framing->stated_length)
+    EXPECT_EQ(read_framing->stated_length, framing.stated_length.has_value() || framing.kind == BodyKind::kNone
+                                               ? framing.stated_length
+                                               : read_framing->stated_length)
         << "seed " << seed;
   }
 }
@@ -188,9 +180,7 @@ TEST(RoundTripTest, ResponseHeads) {
     ResponseOut head{static_cast<uint16_t>(100 + make.random().below(500)), make.reason(), {}, make.fields()};
     if (head.status == 101) head.upgrade = "websocket";
     const Framing framing = make.random().one_in(5) ? Framing{BodyKind::kUntilClose} : make.framing();
-    const std::string_view connection = !head.upgrade.empty()     ? "Upgrade"
-                                        : make.random().one_in(2) ? "close"
-                                                                  : "";
+    const std::string_view connection = !head.upgrade.empty() ? "Upgrade" : make.random().one_in(2) ? "close" : "";
 
     std::string expected = std::to_string(head.status) + " 1 ";
     expected.append(head.reason);

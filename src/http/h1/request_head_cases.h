@@ -111,8 +111,7 @@ inline const std::vector<GoodHead>& good_request_heads() {
        "PUT /up 1\nHost:a\nTransfer-Encoding:chunked\nTrailer:X-Sum\nExpect:100-continue"},
       {"GET / HTTP/1.1\nHost: a\nAuthorization: Bearer abc.def-_~+/==",
        "GET / 1\nHost:a\nAuthorization:Bearer abc.def-_~+/=="},
-      {"GET / HTTP/1.1\nHost: a\nTE: trailers\nConnection: TE",
-       "GET / 1\nHost:a\nTE:trailers\nConnection:TE"},
+      {"GET / HTTP/1.1\nHost: a\nTE: trailers\nConnection: TE", "GET / 1\nHost:a\nTE:trailers\nConnection:TE"},
       {"GET / HTTP/1.1\nHost: a\nRange: bytes=0-99,200-", "GET / 1\nHost:a\nRange:bytes=0-99,200-"},
       {"GET / HTTP/1.1\nHost: a\nForwarded: for=\"[2001:db8::1]\";proto=https",
        "GET / 1\nHost:a\nForwarded:for=\"[2001:db8::1]\";proto=https"},
@@ -125,16 +124,14 @@ inline const std::vector<GoodHead>& good_request_heads() {
        "POST / 1\nHost:a\nContent-Length:5\nTransfer-Encoding:chunked"},
       {"POST / HTTP/1.1\nHost: a\nContent-Length: +5", "POST / 1\nHost:a\nContent-Length:+5"},
       {"POST / HTTP/1.1\nHost: a\nContent-Length:", "POST / 1\nHost:a\nContent-Length:"},
-      {"POST / HTTP/1.1\nHost: a\nTransfer-Encoding: xchunked",
-       "POST / 1\nHost:a\nTransfer-Encoding:xchunked"},
+      {"POST / HTTP/1.1\nHost: a\nTransfer-Encoding: xchunked", "POST / 1\nHost:a\nTransfer-Encoding:xchunked"},
       {"GET / HTTP/1.1\nHost: a\nExpect: nothing", "GET / 1\nHost:a\nExpect:nothing"},
       {"GET / HTTP/1.1\nHost: a\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__",
        "GET / 1\nHost:a\nUpgrade:h2c\nHTTP2-Settings:AAMAAABkAAQAAP__"},
       {"GET / HTTP/1.1\nHost: a\nContent_Length: 3", "GET / 1\nHost:a\nContent_Length:3"},
       {"GET / HTTP/1.1\nHost: a\nX-Sandbox-Pod-IP: ::ffff:127.0.0.1",
        "GET / 1\nHost:a\nX-Sandbox-Pod-IP:::ffff:127.0.0.1"},
-      {"GET / HTTP/1.1\nHost: a\nConnection: close, X-Sandbox-ID",
-       "GET / 1\nHost:a\nConnection:close, X-Sandbox-ID"},
+      {"GET / HTTP/1.1\nHost: a\nConnection: close, X-Sandbox-ID", "GET / 1\nHost:a\nConnection:close, X-Sandbox-ID"},
   };
   return kCases;
 }
@@ -340,9 +337,7 @@ inline const std::vector<std::string_view>& bad_request_heads() {
   return kCases;
 }
 
-inline std::string with_request_line(std::string_view line) {
-  return std::string(line) + "\r\nHost: a\r\n\r\n";
-}
+inline std::string with_request_line(std::string_view line) { return std::string(line) + "\r\nHost: a\r\n\r\n"; }
 inline std::string with_field_line(std::string_view line) {
   return "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(line) + "\r\n\r\n";
 }

@@ -15,8 +15,7 @@
 namespace sandgate::http::h1::testing {
 
 inline void append_fields(const MessageHead& head, std::string& out) {
-  for (const Field& f : head.fields())
-    out.append("\n").append(head.name(f)).append(":").append(head.value(f));
+  for (const Field& f : head.fields()) out.append("\n").append(head.name(f)).append(":").append(head.value(f));
 }
 
 /// `METHOD TARGET MINOR`, then a line `name:value` for each field.
@@ -65,8 +64,7 @@ HeadOutcome parse_whole(std::string_view bytes, const HeadBounds& bounds = {}) {
 /// or, with `scan`, only when HeadScan finds it worth it: then as a connection does, to whom a full buffer
 /// without a blank line is too large a head. Ends at the first answer that is not "more".
 template <class Head, class NextSize>
-HeadOutcome parse_in_pieces(std::string_view bytes, const HeadBounds& bounds, bool scan,
-                            NextSize&& next_size) {
+HeadOutcome parse_in_pieces(std::string_view bytes, const HeadBounds& bounds, bool scan, NextSize&& next_size) {
   HeadScan scanner;
   for (size_t have = 0; have < bytes.size();) {
     have += std::clamp<size_t>(next_size(bytes.size() - have), 1, bytes.size() - have);
@@ -90,16 +88,15 @@ struct BodyOutcome {
   std::string trailers;
   friend bool operator==(const BodyOutcome&, const BodyOutcome&) = default;
   friend std::ostream& operator<<(std::ostream& out, const BodyOutcome& o) {
-    return out << "step " << int{static_cast<uint8_t>(o.step)} << ", " << o.consumed
-               << " bytes: " << o.payload << " | " << o.trailers;
+    return out << "step " << int{static_cast<uint8_t>(o.step)} << ", " << o.consumed << " bytes: " << o.payload << " | "
+               << o.trailers;
   }
 };
 
 /// Decodes `bytes` given in fragments. With `skip_payload`, payload is passed by skip() as splice does
 /// instead of next().
 template <class NextSize>
-BodyOutcome decode_in_pieces(BodyDecoder decoder, std::string_view bytes, bool skip_payload,
-                             NextSize&& next_size) {
+BodyOutcome decode_in_pieces(BodyDecoder decoder, std::string_view bytes, bool skip_payload, NextSize&& next_size) {
   BodyOutcome outcome;
   while (outcome.consumed < bytes.size() && outcome.step == BodyStep::kNeedMore) {
     const size_t left = bytes.size() - outcome.consumed;

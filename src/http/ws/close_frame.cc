@@ -38,8 +38,7 @@ CloseFrame::CloseFrame(uint16_t code, std::string_view reason, std::optional<Mas
   body[1] = static_cast<char>(code & 0xff);
   if (!reason.empty()) std::memcpy(body + 2, reason.data(), reason.size());
   if (mask) {
-    for (size_t i = 0; i < payload; ++i)
-      body[i] = static_cast<char>(static_cast<uint8_t>(body[i]) ^ (*mask)[i % 4]);
+    for (size_t i = 0; i < payload; ++i) body[i] = static_cast<char>(static_cast<uint8_t>(body[i]) ^ (*mask)[i % 4]);
   }
   size_ = static_cast<uint8_t>(at + payload);
 }

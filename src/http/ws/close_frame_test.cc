@@ -23,9 +23,7 @@ TEST(CloseFrameTest, TowardsAServerIsMasked) {
             "amf");
 }
 
-TEST(CloseFrameTest, WithoutAReason) {
-  EXPECT_EQ(CloseFrame(1011, "", std::nullopt).bytes(), "\x88\x02\x03\xf3");
-}
+TEST(CloseFrameTest, WithoutAReason) { EXPECT_EQ(CloseFrame(1011, "", std::nullopt).bytes(), "\x88\x02\x03\xf3"); }
 
 TEST(CloseFrameTest, LongestReasonFitsAndALongerOneIsCutBetweenCharacters) {
   const std::string longest(123, 'a');
@@ -55,8 +53,8 @@ TEST(CloseFrameTest, OurOwnWatcherTakesEveryFrameWhollyAsAClose) {
 }
 
 TEST(CloseFrameTest, CodesThatMayBeSent) {
-  for (uint16_t code : std::initializer_list<uint16_t>{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011,
-                                                       1012, 3000, 4000, 4999}) {
+  for (uint16_t code :
+       std::initializer_list<uint16_t>{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 3000, 4000, 4999}) {
     EXPECT_TRUE(is_sendable_close_code(code)) << code;
   }
   for (uint16_t code : std::initializer_list<uint16_t>{0, 999, 1004, 1005, 1006, 1015, 5000, 65535})

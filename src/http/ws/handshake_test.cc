@@ -74,8 +74,7 @@ TEST(HandshakeRequestTest, OrdinaryHttp) {
   EXPECT_EQ(judge(without("Upgrade")), HandshakeVerdict::kNotAsked);
   EXPECT_EQ(judge(with("Upgrade", "h2c")), HandshakeVerdict::kNotAsked);
   EXPECT_EQ(judge(with("Upgrade", "websocketx")), HandshakeVerdict::kNotAsked);
-  EXPECT_EQ(judge(without("Connection")), HandshakeVerdict::kNotAsked)
-      << "RFC 9110 7.8: Upgrade must be listed";
+  EXPECT_EQ(judge(without("Connection")), HandshakeVerdict::kNotAsked) << "RFC 9110 7.8: Upgrade must be listed";
   EXPECT_EQ(judge(with("Connection", "keep-alive")), HandshakeVerdict::kNotAsked);
   EXPECT_EQ(judge(good(), "GET", false), HandshakeVerdict::kNotAsked) << "HTTP/1.0 has no upgrade";
 }
@@ -95,16 +94,14 @@ TEST(HandshakeRequestTest, VersionThirteenOnce) {
 }
 
 TEST(HandshakeRequestTest, KeyOfSixteenBytesOnce) {
-  for (const char* key : {"", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ",
-                          "dGhlIHNhbXBsZSBub25jZQ===", "dGhlIHNhbXBsZSBub25jZTE=", "dGhlIHNhbXBsZSBub25jZTEx",
-                          "dGhlIHNhbXBsZSBub25j-Q==", "dGhlIHNhbXBsZSBub25j Q==", "dGhlIHNhbXBsZ=Bub25jZQ==",
-                          "dGhlIHNhbXBsZSBub25jZ\xc3=="}) {
+  for (const char* key : {"", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ===",
+                          "dGhlIHNhbXBsZSBub25jZTE=", "dGhlIHNhbXBsZSBub25jZTEx", "dGhlIHNhbXBsZSBub25j-Q==",
+                          "dGhlIHNhbXBsZSBub25j Q==", "dGhlIHNhbXBsZ=Bub25jZQ==", "dGhlIHNhbXBsZSBub25jZ\xc3=="}) {
     EXPECT_EQ(judge(with("Sec-WebSocket-Key", key)), HandshakeVerdict::kBadKey) << key;
   }
   EXPECT_EQ(judge(without("Sec-WebSocket-Key")), HandshakeVerdict::kBadKey);
   EXPECT_EQ(judge(plus("Sec-WebSocket-Key", kKey)), HandshakeVerdict::kBadKey);
-  EXPECT_EQ(judge(with("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC==")), HandshakeVerdict::kOk)
-      << "RFC 6455 4.1";
+  EXPECT_EQ(judge(with("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC==")), HandshakeVerdict::kOk) << "RFC 6455 4.1";
   EXPECT_EQ(judge(with("Sec-WebSocket-Key", "+/+/+/+/+/+/+/+/+/+/+w==")), HandshakeVerdict::kOk);
 }
 

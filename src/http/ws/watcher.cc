@@ -26,11 +26,7 @@ constexpr uint64_t kControlPayloadMax = 125;
 
 size_t head_size(uint8_t second) {
   const uint8_t length = second & kLengthBits;
-  return 2u +
-         (length == kLength16   ? 2u
-          : length == kLength64 ? 8u
-                                : 0u) +
-         ((second & kMaskBit) != 0 ? 4u : 0u);
+  return 2u + (length == kLength16 ? 2u : length == kLength64 ? 8u : 0u) + ((second & kMaskBit) != 0 ? 4u : 0u);
 }
 
 uint64_t big_endian(const char* bytes, size_t count) {
@@ -99,8 +95,7 @@ bool Watcher::complete_held_head(std::string_view bytes, Step& step, size_t& at)
     return false;
   }
   if (head.size == 0) {
-    head_size_ =
-        static_cast<uint8_t>(held + added);  // a cut head is shorter than the array: the buffer is used up
+    head_size_ = static_cast<uint8_t>(held + added);  // a cut head is shorter than the array: the buffer is used up
     return false;
   }
   std::memcpy(step.held_bytes.data(), head_.data(), held);

@@ -172,8 +172,8 @@ std::vector<Case> cases() {
       {"ping inside a message", frame(0x01, 3, true) + frame(0x89, 2, true) + frame(0x80, 4, true), ""},
       {"ping and pong", frame(0x89, 125, true) + frame(0x8a, 0, true), ""},
       {"from the server", server_text + frame(0x8a, 3, false), "", Verdict::kOk, kServer},
-      {"reserved bits with extensions", frame(0xc1, 3, true) + frame(0x80 | 0x30 | 2, 1, true), "",
-       Verdict::kOk, kClient, extended},
+      {"reserved bits with extensions", frame(0xc1, 3, true) + frame(0x80 | 0x30 | 2, 1, true), "", Verdict::kOk,
+       kClient, extended},
 
       {"reserved bit 1", text, frame(0xc1, 3, true), bad, kClient, {}, "reserved bit set"},
       {"reserved bit 2", text, frame(0xa1, 3, true), bad, kClient, {}, "reserved bit set"},
@@ -198,13 +198,7 @@ std::vector<Case> cases() {
        kClient,
        {},
        "length not in the shortest form"},
-      {"16 bit length for 0",
-       text,
-       head(0x82, 0, true, 16),
-       bad,
-       kClient,
-       {},
-       "length not in the shortest form"},
+      {"16 bit length for 0", text, head(0x82, 0, true, 16), bad, kClient, {}, "length not in the shortest form"},
       {"64 bit length for 65535",
        text,
        head(0x82, 65535, true, 64),
@@ -212,21 +206,9 @@ std::vector<Case> cases() {
        kClient,
        {},
        "length not in the shortest form"},
-      {"64 bit length, top bit",
-       text,
-       head(0x82, 1ull << 63, true, 64),
-       bad,
-       kClient,
-       {},
-       "length out of range"},
+      {"64 bit length, top bit", text, head(0x82, 1ull << 63, true, 64), bad, kClient, {}, "length out of range"},
       {"continuation first", "", frame(0x80, 1, true), bad, kClient, {}, "continuation without a message"},
-      {"continuation after a message",
-       text,
-       frame(0x00, 1, true),
-       bad,
-       kClient,
-       {},
-       "continuation without a message"},
+      {"continuation after a message", text, frame(0x00, 1, true), bad, kClient, {}, "continuation without a message"},
       {"continuation after the last",
        frame(0x01, 1, true) + frame(0x80, 1, true),
        frame(0x80, 1, true),
@@ -253,22 +235,21 @@ std::vector<Case> cases() {
       {"over the limit", frame(0x81, 10, true), frame(0x81, 11, true), big, kClient, ten, "message too big"},
       {"over the limit by the head alone", "", head(0x82, (1ull << 63) - 1, false), big, kServer, ten,
        "message too big"},
-      {"fragments at the limit", frame(0x01, 4, true) + frame(0x00, 6, true) + frame(0x80, 0, true) + text,
-       "", Verdict::kOk, kClient, ten},
-      {"each message has the whole limit", frame(0x81, 3, true) + frame(0x01, 4, true) + frame(0x80, 6, true),
-       "", Verdict::kOk, kClient, ten},
-      {"fragments over the limit", frame(0x01, 4, true) + frame(0x00, 6, true), frame(0x80, 1, true), big,
-       kClient, ten, "message too big"},
+      {"fragments at the limit", frame(0x01, 4, true) + frame(0x00, 6, true) + frame(0x80, 0, true) + text, "",
+       Verdict::kOk, kClient, ten},
+      {"each message has the whole limit", frame(0x81, 3, true) + frame(0x01, 4, true) + frame(0x80, 6, true), "",
+       Verdict::kOk, kClient, ten},
+      {"fragments over the limit", frame(0x01, 4, true) + frame(0x00, 6, true), frame(0x80, 1, true), big, kClient, ten,
+       "message too big"},
       {"control bytes do not count", frame(0x01, 4, true) + frame(0x89, 125, true) + frame(0x80, 6, true), "",
        Verdict::kOk, kClient, ten},
-      {"sum of fragments would wrap", frame(0x01, 5, false), head(0x80, (1ull << 63) - 1, false), big,
-       kServer, ten, "message too big"},
+      {"sum of fragments would wrap", frame(0x01, 5, false), head(0x80, (1ull << 63) - 1, false), big, kServer, ten,
+       "message too big"},
 
       {"close", text + frame(0x88, 0, true), "", Verdict::kClosed},
       {"close with a code and a reason", frame(0x88, 125, false), "", Verdict::kClosed, kServer},
       {"nothing after a close", frame(0x88, 2, true), text + frame(0x88, 2, true), Verdict::kClosed},
-      {"close inside a message", frame(0x01, 5, true) + frame(0x88, 2, true), frame(0x80, 1, true),
-       Verdict::kClosed},
+      {"close inside a message", frame(0x01, 5, true) + frame(0x88, 2, true), frame(0x80, 1, true), Verdict::kClosed},
       {"rubbish after a close", frame(0x88, 0, true), std::string(20, '\xff'), Verdict::kClosed},
   };
 }
@@ -348,9 +329,8 @@ TEST(WatcherTest, FirstTwoBytesAgainstTheRules) {
             const Verdict expected = closed_at_once ? Verdict::kClosed
                                      : allowed      ? Verdict::kOk
                                                     : Verdict::kProtocolError;
-            ASSERT_EQ(step.verdict, expected)
-                << "first " << first << " second " << second << " client " << from_client << " ext "
-                << extensions << " in message " << in_message;
+            ASSERT_EQ(step.verdict, expected) << "first " << first << " second " << second << " client " << from_client
+                                              << " ext " << extensions << " in message " << in_message;
             ASSERT_EQ(watcher.close_code(), allowed ? 0 : 1002);
           }
         }

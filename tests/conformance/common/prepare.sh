@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the conformance runners: prepares a Python virtual environment under build/conformance/.
 # Sets REPO (root of the checkout) and WORK (build/conformance); prepare_venv NAME REQUIREMENTS makes $WORK/NAME.
 
