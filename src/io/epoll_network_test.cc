@@ -335,6 +335,36 @@ TEST_F(EpollTest, AcceptsWithTheClientsAddress) {
   listener->close();
 }
 
+TEST_F(EpollTest, AnAcceptedSocketSpeaksOfRoomOnceItWasFull) {
+  auto listener = std::move(*network_->adopt_listener(*open_listener(loopback(), {})));
+  Peer peer = Peer::connect(listener->local());
+  Endpoint from;
+  int error = 0;
+  auto socket = listener->accept(from, error);
+  ASSERT_NE(socket, nullptr);
+  EXPECT_EQ(events_of(socket.get()), 0) << "a fresh one has room, which is no news";
+  const std::string block(1 << 20, 'z');
+  const iovec pieces[] = {piece(block)};
+  for (int round = 0; round < 3; ++round) {
+    size_t sent = 0;
+    IoResult result;
+    do {
+      result = socket->send(pieces, false);
+      sent += result.bytes;
+      ASSERT_NE(result.status, IoResult::kFailed);
+    } while (result.bytes == block.size());  // a short write is enough, without a blocked one after it
+    size_t got = 0;
+    bool writable = false;
+    for (int i = 0; i < 5000 && (!writable || got < sent); ++i) {
+      got += peer.pull();
+      peer.forget();
+      writable = (events_of(socket.get(), Millis(1)) & kWritable) != 0 || writable;
+    }
+    EXPECT_EQ(got, sent);
+    EXPECT_TRUE(writable) << "round " << round;
+  }
+}
+
 TEST_F(EpollTest, Ipv6TakesBothFamilies) {
   const Endpoint any{*IpAddress::parse("::"), 0};
   auto listener = std::move(*network_->adopt_listener(*open_listener(any, {})));

@@ -94,15 +94,17 @@ TEST(ChunkDecoderTest, EveryByteInEveryPlace) {
 // --- limits
 // ----------------------------------------------------------------------------------------------------
 
-TEST(ChunkLimitsTest, LargestSize) {
+TEST(ChunkLimitsTest, SizesEndWhereLengthsDo) {
   ChunkDecoder decoder;
-  EXPECT_EQ(decoder.next("ffffffffffffffff\r\n").step, BodyStep::kNeedMore);
-  EXPECT_EQ(decoder.opaque_left(), UINT64_MAX);
-  decoder.skip(UINT64_MAX - 1);
+  EXPECT_EQ(decoder.next("7fffffffffffffff\r\n").step, BodyStep::kNeedMore);
+  EXPECT_EQ(decoder.opaque_left(), UINT64_MAX / 2);
+  decoder.skip(UINT64_MAX / 2 - 1);
   EXPECT_EQ(decoder.opaque_left(), 1u);
   const BodyPiece last = decoder.next("x\r\n0\r\n\r\n");
   EXPECT_EQ(last.step, BodyStep::kData);
   EXPECT_EQ(last.data, "x");
+  EXPECT_EQ(decode("8000000000000000\r\n").step, BodyStep::kMalformed);
+  EXPECT_EQ(decode("ffffffffffffffff\r\n").step, BodyStep::kMalformed);
 }
 
 TEST(ChunkLimitsTest, ExtensionBytesExactly) {
