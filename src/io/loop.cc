@@ -46,10 +46,10 @@ void Loop::turn(Millis wait_max) {
     task.run_later();
   }
   timers_.advance(clock_.now());
-  if (observer_ != nullptr) observer_->on_turn_end();
   while (!retired_.empty()) {
     auto doomed = std::exchange(retired_, {});
   }
+  if (observer_ != nullptr) observer_->on_turn_end();
 }
 
 void Loop::run() {

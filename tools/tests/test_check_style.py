@@ -16,8 +16,8 @@ class Style(unittest.TestCase):
         self.assertEqual(self.faults("a.cc", 'snprintf(a, 3, "sleep(1)"); operand(3); // rand()\n'), [])
 
     def test_lengths(self):
-        self.assertEqual(self.faults("a.cc", "/" * 110 + "\n"), [])
-        self.assertEqual(len(self.faults("a.cc", "/" * 111 + "\n")), 1)
+        self.assertEqual(self.faults("a.cc", "/" * 120 + "\n"), [])
+        self.assertEqual(len(self.faults("a.cc", "/" * 121 + "\n")), 1)
         self.assertEqual(self.faults("a.py", "x" * 130 + "\n"), [])
         self.assertEqual(len(self.faults("a.py", "x" * 131 + "\n")), 1)
         self.assertEqual(self.faults("a.md", "x" * 500 + "\n"), [])
