@@ -132,7 +132,7 @@ TEST_F(LoopTest, ATurnGoesInItsOrder) {
   clock.step = Millis(1);
   loop.turn();
   EXPECT_EQ(log, (Log{"wait", "clock", "turn", "first marked 1", "second marked 6", "first ready 1", "second ready 6",
-                      "later", "timer", "turn end", "destroyed"}));
+                      "later", "timer", "destroyed", "turn end"}));
 }
 
 TEST_F(LoopTest, WaitsForTheNextTimerAndNotAtAllForWorkLeftOver) {

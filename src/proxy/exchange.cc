@@ -70,6 +70,8 @@ void Exchange::advance() {
     }
   }
   if (phase_ == Phase::kResolving || phase_ == Phase::kRetryWait) return;
+  // The rest of an interim answer that did not fit: no relay runs towards the client yet that would send it.
+  if (interims_ > 0 || head_.has(http::FieldId::kExpect)) down_->flush();
   if (!pump_request()) return;
   if (phase_ == Phase::kAwaitHead && !take_head()) return;
   if (phase_ == Phase::kResponding && !pump_response()) return;
@@ -160,6 +162,7 @@ void Exchange::respond(const http::ResponseHead& head, const http::Framing& fram
   services_.front.edit_response(head, plan_, services_.response_out);
   status_ = head.status;
   phase_ = Phase::kResponding;
+  expect_at_ = kFarFuture;  // the final answer has begun: no 100 after it
   if (head_.minor_version == 0) {  // no chunks, so no trailers to announce
     std::erase_if(services_.response_out.fields, [](const http::OutField& f) { return iequals(f.name, "Trailer"); });
   }
