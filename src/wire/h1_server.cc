@@ -109,7 +109,8 @@ void H1ServerConnection::begin_request(size_t head_size) {
   timer_.clear();
   http10_ = head.minor_version == 0;
   head_only_ = head.method() == "HEAD";
-  close_after_ = close_after_ || http10_ || head.has_token(http::FieldId::kConnection, "close");
+  close_expected_ = http10_ || head.has_token(http::FieldId::kConnection, "close");
+  close_after_ = close_after_ || close_expected_;
   responded_ = false;
   served_ = true;
   body_withheld_ = false;
@@ -176,7 +177,9 @@ void H1ServerConnection::finish() {
   close_after_ = close_after_ || receive_failed_;
   if (rest_is_over() && out_.empty()) {
     if (!close_after_ && decoder_.complete()) return go_idle();
-    return unread().empty() && !readable_ && decoder_.complete() ? close_now() : linger();
+    // A client that does not expect the close may have its next request under way: it would be answered by a reset.
+    const bool quiet = unread().empty() && !readable_ && decoder_.complete();
+    return quiet && close_expected_ ? close_now() : linger();
   }
   // Either bytes of ours still wait for the client, or the rest of its request does for us.
   state_ = State::kDraining;

@@ -114,7 +114,8 @@ class H1ServerConnection final : public H1Connection,
   State state_ = State::kIdle;
   bool http10_ = false;
   bool head_only_ = false;    ///< the request was HEAD: body bytes of the answer are dropped
-  bool close_after_ = false;  ///< this request is the last
+  bool close_after_ = false;     ///< this request is the last
+  bool close_expected_ = false;  ///< and the client said so itself
   bool body_withheld_ = false;
   bool responded_ = false;
   bool served_ = false;  ///< at least one request came: from now on idle means kept, not new

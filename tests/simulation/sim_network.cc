@@ -35,7 +35,7 @@ std::unique_ptr<io::Socket> SimListener::accept(Endpoint& peer, int& error) {
   const Waiting next = queue_.front();
   queue_.pop_front();
   peer = next.peer;
-  return network_.adopt(*next.link);
+  return network_.adopt(*next.link, false);
 }
 
 /// Who still waits is told by a reset, as the kernel does.
@@ -51,10 +51,12 @@ void SimListener::close() {
 std::unique_ptr<io::Socket> SimNetwork::connect(const Endpoint& to, int& error) {
   SG_ASSERT(dialler_);
   Link* link = dialler_(to, error);
-  return link == nullptr ? nullptr : adopt(*link);
+  return link == nullptr ? nullptr : adopt(*link, true);
 }
 
-std::unique_ptr<SimSocket> SimNetwork::adopt(Link& link) { return std::make_unique<SimSocket>(*this, link); }
+std::unique_ptr<SimSocket> SimNetwork::adopt(Link& link, bool watches_room) {
+  return std::make_unique<SimSocket>(*this, link, watches_room);
+}
 
 bool SimNetwork::anything_ready() const {
   return woken_ || !changed_.empty() ||
@@ -101,7 +103,7 @@ size_t SimNetwork::collect(std::span<Event> events) {
     SimSocket* socket = changed_.back();
     changed_.pop_back();
     socket->queued_ = false;
-    const uint8_t now = socket->link_.ready(kGateway);
+    const uint8_t now = socket->link_.ready(kGateway) & (socket->watches_room_ ? 0xff : ~io::kWritable);
     const uint8_t report = plan_.lean ? socket->changed_ & (now | io::kBroken) : now;
     socket->changed_ = 0;
     if (report == 0) continue;
@@ -113,7 +115,8 @@ size_t SimNetwork::collect(std::span<Event> events) {
 
 // --- SimSocket -------------------------------------------------------------------------------------------------
 
-SimSocket::SimSocket(SimNetwork& network, Link& link) : network_(network), link_(link) {
+SimSocket::SimSocket(SimNetwork& network, Link& link, bool watches_room)
+    : network_(network), link_(link), watches_room_(watches_room) {
   ++network_.open_;
   network_.live_.push_back(this);
   link_.observe(kGateway, this);
@@ -154,7 +157,12 @@ io::IoResult SimSocket::recv(char* to, size_t size) {
 io::IoResult SimSocket::send(std::span<const iovec> pieces, bool) {
   size_t asked = 0;
   for (const iovec& piece : pieces) asked += piece.iov_len;
-  return traced("send", asked, link_.send(kGateway, pieces));
+  const io::IoResult r = link_.send(kGateway, pieces);
+  if (!watches_room_ && r.status != io::IoResult::kFailed && r.bytes < asked) {
+    watches_room_ = true;
+    if (link_.ready(kGateway) & io::kWritable) on_change(io::kWritable);  // the poller looks at once
+  }
+  return traced("send", asked, r);
 }
 
 void SimSocket::shutdown_write() {

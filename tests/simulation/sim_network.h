@@ -75,7 +75,7 @@ class SimNetwork final : public io::Network {
  private:
   friend class SimSocket;
   friend class SimListener;
-  std::unique_ptr<SimSocket> adopt(Link& link);
+  std::unique_ptr<SimSocket> adopt(Link& link, bool watches_room);
   size_t collect(std::span<Event> events);
   bool anything_ready() const;
 
@@ -94,7 +94,8 @@ class SimNetwork final : public io::Network {
 
 class SimSocket final : public io::Socket, private LinkObserver {
  public:
-  SimSocket(SimNetwork& network, Link& link);
+  /// `watches_room`: false for an accepted socket, whose room to write is reported from the first write that did not fit.
+  SimSocket(SimNetwork& network, Link& link, bool watches_room);
   ~SimSocket() override;
 
   io::IoResult recv(char* to, size_t size) override;
@@ -117,6 +118,7 @@ class SimSocket final : public io::Socket, private LinkObserver {
   SimNetwork& network_;
   Link& link_;
   uint8_t changed_ = 0;
+  bool watches_room_;
   bool queued_ = false;      ///< in the network's list of changed sockets
   bool read_to_end_ = true;  ///< since the last report of kReadable a read found the end
 };
