@@ -374,8 +374,8 @@ class Limits(WebSocketCase):
     flags = ("--websocket-max-message-bytes=1000",)
 
     def quiet(self, peer):
+        peer.origin.saw = []  # first: the client may be told before this thread runs again
         ws.accept(peer)
-        peer.origin.saw = []
         while True:
             peer.origin.saw.append(ws.Frame(peer))
 

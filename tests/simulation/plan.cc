@@ -136,6 +136,11 @@ ExchangePlan draw_exchange(Random& random, const Weather& weather) {
     e.manner = static_cast<SandboxManner>(1 + random.below(9));
     e.fault_kind = static_cast<unsigned>(random.below(64));
     e.sandbox_fault_at = random.below(1001);
+    if (answers_early(e.manner) && e.request_form != BodyForm::kNone && random.one_in(2)) {
+      e.request_size += 20'000;  // so that there is something left to send
+      if (e.response_form != BodyForm::kNone) e.response_form = BodyForm::kUntilClose;
+      e.response_trailers = false;
+    }
   }
   return e;
 }
