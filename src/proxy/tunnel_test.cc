@@ -93,7 +93,7 @@ class TunnelTest : public ::testing::Test {
     EXPECT_EQ(world_.loop.timers().size(), 0u);
   }
 
-  [[nodiscard]] bool gets(Peer& peer, const std::string& bytes) {
+  [[nodiscard]] bool receives(Peer& peer, const std::string& bytes) {
     return world_.until([&] {
       peer.pull();
       return peer.received().size() >= bytes.size() || peer.closed();
@@ -148,8 +148,8 @@ TEST_F(TunnelTest, FramesGoThroughAsTheyAre) {
       from_server(kText, "world") + from_server(kPing, "") + from_server(kBinary, std::string(300, 'd'));
   client_.send(up);
   sandbox_.send(down);
-  EXPECT_TRUE(gets(sandbox_, up));
-  EXPECT_TRUE(gets(client_, down));
+  EXPECT_TRUE(receives(sandbox_, up));
+  EXPECT_TRUE(receives(client_, down));
   EXPECT_FALSE(end_.has_value());
 }
 
@@ -168,8 +168,8 @@ TEST_F(TunnelTest, CutAtEveryByte) {
     sandbox_.send(down.substr(std::min(cut, down.size() - 1)));
     up_all += up;
     down_all += down;
-    ASSERT_TRUE(gets(sandbox_, up_all)) << cut;
-    ASSERT_TRUE(gets(client_, down_all)) << cut;
+    ASSERT_TRUE(receives(sandbox_, up_all)) << cut;
+    ASSERT_TRUE(receives(client_, down_all)) << cut;
   }
 }
 
@@ -178,8 +178,8 @@ TEST_F(TunnelTest, WhatCameWithTheHandshakeGoesFirst) {
   const std::string first = from_client(kText, "first");
   start({}, first.substr(0, 4));
   client_.send(first.substr(4) + from_client(kText, "second"));
-  EXPECT_TRUE(gets(sandbox_, first + from_client(kText, "second")));
-  EXPECT_TRUE(gets(client_, unsent_));
+  EXPECT_TRUE(receives(sandbox_, first + from_client(kText, "second")));
+  EXPECT_TRUE(receives(client_, unsent_));
   sandbox_.send(from_server(kClose, close_payload(1000, "")));
   client_.send(from_client(kClose, close_payload(1000, "")));
   hang_up();
@@ -230,7 +230,7 @@ TEST_F(TunnelTest, ASlowReaderHoldsTheOtherSideBack) {
   expected.resize(sent);
   const int large = 4'000'000;
   ::setsockopt(client_.fd(), SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
-  EXPECT_TRUE(gets(client_, expected)) << "and everything arrives once it reads";
+  EXPECT_TRUE(receives(client_, expected)) << "and everything arrives once it reads";
 }
 
 // --- the two ends close it themselves
@@ -241,9 +241,9 @@ TEST_F(TunnelTest, ClosesPassVerbatim) {
   const std::string down = from_server(kClose, close_payload(4001, "bye"));
   const std::string up = from_client(kClose, close_payload(4001, ""));
   sandbox_.send(down);
-  EXPECT_TRUE(gets(client_, down));
+  EXPECT_TRUE(receives(client_, down));
   client_.send(up);
-  EXPECT_TRUE(gets(sandbox_, up));
+  EXPECT_TRUE(receives(sandbox_, up));
   EXPECT_EQ(released_, 0);
   sandbox_.close();
   ASSERT_TRUE(sees_close(client_));
@@ -258,7 +258,7 @@ TEST_F(TunnelTest, AfterBothClosesNobodyMayLinger) {
   start();
   client_.send(from_client(kClose, close_payload(1000, "")));
   sandbox_.send(from_server(kClose, close_payload(1000, "")));
-  EXPECT_TRUE(gets(client_, from_server(kClose, close_payload(1000, ""))));
+  EXPECT_TRUE(receives(client_, from_server(kClose, close_payload(1000, ""))));
   world_.idle(3);
   world_.advance(Millis(1999));
   EXPECT_FALSE(end_.has_value());
@@ -272,7 +272,7 @@ TEST_F(TunnelTest, NothingPassesBehindAClose) {
   start();
   const std::string close = from_client(kClose, close_payload(1000, ""));
   client_.send(close + from_client(kText, "more"));
-  EXPECT_TRUE(gets(sandbox_, close));
+  EXPECT_TRUE(receives(sandbox_, close));
   world_.idle(5);
   sandbox_.pull();
   EXPECT_EQ(sandbox_.received(), close);
@@ -285,7 +285,7 @@ TEST_F(TunnelTest, HalfCloseIsKept) {
   ASSERT_TRUE(sees_close(sandbox_));
   EXPECT_TRUE(sandbox_.saw_end());
   sandbox_.send(from_server(kText, "still"));
-  EXPECT_TRUE(gets(client_, from_server(kText, "still")));
+  EXPECT_TRUE(receives(client_, from_server(kText, "still")));
   EXPECT_FALSE(end_.has_value());
   sandbox_.send(from_server(kClose, close_payload(1000, "")));
   sandbox_.shutdown_write();
@@ -295,7 +295,7 @@ TEST_F(TunnelTest, HalfCloseIsKept) {
 TEST_F(TunnelTest, AClientThatResetsTakesTheSandboxWithIt) {
   start();
   client_.send(from_client(kText, "x"));
-  EXPECT_TRUE(gets(sandbox_, from_client(kText, "x")));
+  EXPECT_TRUE(receives(sandbox_, from_client(kText, "x")));
   client_.reset();
   ASSERT_TRUE(sees_close(sandbox_));
   ASSERT_TRUE(ends());
@@ -330,8 +330,8 @@ TEST_F(TunnelTest, DataEitherWayIsActivity) {
     world_.advance(Millis(59'000));
     if (i % 2 == 0) client_.send(from_client(kText, "x")), up += from_client(kText, "x");
     if (i % 2 == 1) sandbox_.send(from_server(kText, "y")), down += from_server(kText, "y");
-    ASSERT_TRUE(gets(sandbox_, up));
-    ASSERT_TRUE(gets(client_, down));
+    ASSERT_TRUE(receives(sandbox_, up));
+    ASSERT_TRUE(receives(client_, down));
   }
   EXPECT_EQ(released_, 0);
   world_.advance(Millis(60'000));
@@ -365,7 +365,7 @@ TEST_F(TunnelTest, PingsOfTheClientAreNoActivityUnlessAsked) {
       world_.advance(Millis(40'000));
       const std::string ping = by_client ? from_client(kPing, "p") : from_server(kPong, "p");
       (by_client ? client_ : sandbox_).send(ping);
-      ASSERT_TRUE(gets(by_client ? sandbox_ : client_, ping)) << "passed on in any case";
+      ASSERT_TRUE(receives(by_client ? sandbox_ : client_, ping)) << "passed on in any case";
       world_.advance(Millis(40'000));
       world_.idle(2);
       EXPECT_EQ(released_, counted || !by_client ? 0 : 1);
@@ -471,7 +471,7 @@ TEST_F(TunnelTest, RulesBrokenByEitherSide) {
 TEST_F(TunnelTest, ReservedBitsAreTheBusinessOfAnExtension) {
   start({.websocket = true, .extensions = true});
   client_.send(from_client(0xc1, "compressed"));
-  EXPECT_TRUE(gets(sandbox_, from_client(0xc1, "compressed")));
+  EXPECT_TRUE(receives(sandbox_, from_client(0xc1, "compressed")));
 }
 
 TEST_F(TunnelTest, SandboxLost) {
@@ -483,7 +483,7 @@ TEST_F(TunnelTest, SandboxLost) {
     start();
     const std::string before = from_server(kText, "before");
     sandbox_.send(before);
-    ASSERT_TRUE(gets(client_, before));
+    ASSERT_TRUE(receives(client_, before));
     if (reset) sandbox_.reset();
     sandbox_.close();
     ASSERT_TRUE(sees_close(client_));
@@ -527,8 +527,8 @@ TEST_F(TunnelTest, AtTheEndOfTheFrameInProgress) {
   const std::string up = from_client(kText, "0123456789"), down = from_server(kText, "abcdefghij");
   client_.send(up.substr(0, 9));
   sandbox_.send(down.substr(0, 5));
-  EXPECT_TRUE(gets(sandbox_, up.substr(0, 9)));
-  EXPECT_TRUE(gets(client_, down.substr(0, 5)));
+  EXPECT_TRUE(receives(sandbox_, up.substr(0, 9)));
+  EXPECT_TRUE(receives(client_, down.substr(0, 5)));
   tunnel_->shut_down();
   world_.idle(3);
   client_.pull();
@@ -543,7 +543,7 @@ TEST_F(TunnelTest, AtAFrameEndInABusyStream) {
   start();
   const std::string frame = from_server(kBinary, std::string(1000, 'd'));
   sandbox_.send(frame + frame.substr(0, 500));
-  ASSERT_TRUE(gets(client_, frame + frame.substr(0, 500)));
+  ASSERT_TRUE(receives(client_, frame + frame.substr(0, 500)));
   tunnel_->shut_down();
   sandbox_.send(frame.substr(500) + frame.substr(0, 500));  // the end of a frame, and the next one begun
   expect_own_close(1001, "router shutting down", frame + frame);
@@ -553,7 +553,7 @@ TEST_F(TunnelTest, AtAFrameEndInABusyStream) {
 TEST_F(TunnelTest, ElseItIsCutAfterTwoSeconds) {
   start();
   sandbox_.send(frame_head(kBinary, 1000, false) + "begun");
-  ASSERT_TRUE(gets(client_, frame_head(kBinary, 1000, false) + "begun"));
+  ASSERT_TRUE(receives(client_, frame_head(kBinary, 1000, false) + "begun"));
   tunnel_->shut_down();
   world_.idle(3);
   EXPECT_EQ(released_, 1);
@@ -600,12 +600,12 @@ TEST_F(TunnelTest, OpaqueBytesWithHalfClose) {
   start({.websocket = false}, "early ");
   client_.send("anything \xff");
   sandbox_.send("at all");
-  EXPECT_TRUE(gets(sandbox_, "early anything \xff"));
-  EXPECT_TRUE(gets(client_, "at all"));
+  EXPECT_TRUE(receives(sandbox_, "early anything \xff"));
+  EXPECT_TRUE(receives(client_, "at all"));
   client_.shutdown_write();
   ASSERT_TRUE(sees_close(sandbox_));
   sandbox_.send(" more");
-  EXPECT_TRUE(gets(client_, "at all more"));
+  EXPECT_TRUE(receives(client_, "at all more"));
   sandbox_.close();
   ASSERT_TRUE(ends());
   EXPECT_EQ(client_.received(), "at all more") << "no close frames here";
@@ -615,7 +615,7 @@ TEST_F(TunnelTest, OpaqueTunnelsAreCutWhenIdle) {
   options_.idle_timeout = Millis(60'000);
   start({.websocket = false});
   client_.send("x");
-  EXPECT_TRUE(gets(sandbox_, "x"));
+  EXPECT_TRUE(receives(sandbox_, "x"));
   world_.advance(Millis(60'000));
   EXPECT_TRUE(ends());
   EXPECT_TRUE(sees_close(client_));
@@ -629,7 +629,7 @@ TEST_F(TunnelTest, AnIdleTunnelIsSmall) {
   EXPECT_LE(sizeof(Tunnel) + 2 * kEpollSocket, 1200u) << sizeof(Tunnel);
   start();
   client_.send(from_client(kText, "x"));
-  EXPECT_TRUE(gets(sandbox_, from_client(kText, "x")));
+  EXPECT_TRUE(receives(sandbox_, from_client(kText, "x")));
   EXPECT_EQ(world_.loop.buffers().lent_bytes(), 0u) << "and holds no buffer";
   EXPECT_EQ(world_.loop.pipes().lent(), 0u);
 }
