@@ -210,7 +210,7 @@ class Stop(unittest.TestCase):
             client.send(ws.close_frame(1001, masked=True))
             self.assertEqual(client.ended(), "fin")
             self.assertEqual(router.wait(), 0)
-            self.assertEqual(origin.saw, (1001, b"router shutting down"))
+            self.assertTrue(eventually(lambda: origin.saw == (1001, b"router shutting down")))
 
     def test_websocket_that_never_answers_the_close(self):
         """It is cut after the grace, not after the whole shutdown time."""

@@ -343,7 +343,7 @@ class Closes(WebSocketCase):
         got, reason = ws.Frame(client).close
         self.assertEqual(got, code)
         self.assertEqual(client.ended(), "fin")
-        self.assertTrue(eventually(lambda: hasattr(origin, "saw")))
+        self.assertTrue(eventually(lambda: origin.saw is not None))
         self.assertEqual(origin.saw.close[0], code)
         self.assertTrue(origin.saw.masked)
         return reason
@@ -367,7 +367,7 @@ class Closes(WebSocketCase):
         origin = self.origin(script)
         client = self.open(origin)
         self.assertEqual(ws.Frame(client).close[0], 1002)
-        self.assertTrue(eventually(lambda: hasattr(origin, "saw")))
+        self.assertTrue(eventually(lambda: origin.saw is not None))
 
 
 class Limits(WebSocketCase):

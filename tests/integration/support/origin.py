@@ -57,6 +57,7 @@ class Origin:
     def __init__(self, script=None, host="127.0.0.1", port=0):
         self.script = script or answering(answer())
         self.requests = queue.Queue()
+        self.saw = None  # what a script wants to show its test
         self.peers = []
         self.faults = []
         self.listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
