@@ -59,6 +59,12 @@ void Ledger::trouble(unsigned sandbox, MonoTime from, MonoTime to, const std::st
   troubles_.push_back({sandbox, from, to, why});
 }
 
+std::map<std::string, size_t> Ledger::troubles() const {
+  std::map<std::string, size_t> times;
+  for (const Trouble& trouble : troubles_) ++times[trouble.why];
+  return times;
+}
+
 // --- judgement -------------------------------------------------------------------------------------------------
 
 void Ledger::judge() {

@@ -80,6 +80,8 @@ class Ledger {
   void trouble(unsigned sandbox, MonoTime from, MonoTime to, const std::string& why);
   const std::vector<std::string>& violations() const { return violations_; }
 
+  /// How often each kind of trouble came.
+  std::map<std::string, size_t> troubles() const;
   void note(const std::string& text);
   bool tracing() const { return static_cast<bool>(trace_); }
 

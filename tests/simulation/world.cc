@@ -217,6 +217,46 @@ void World::check_torn_down() {
   expect(network_.live_sockets() == 0, std::to_string(network_.live_sockets()) + " sockets never destroyed");
 }
 
+void World::add_to(Tally& tally) {
+  static constexpr const char* kClientManners[] = {"", "client pauses", "client half-closes", "client aborts its request",
+                                                   "client leaves", "client stops sending", "client stops reading",
+                                                   "bad request"};
+  static constexpr const char* kSandboxManners[] = {"", "cut answer", "sandbox dies", "sandbox is silent", "garbage",
+                                                    "unasked bytes", "early answer", "early answer and close",
+                                                    "early answer, cut", "unasked upgrade"};
+  static constexpr const char* kLinkFaults[] = {"", "reset", "vanished peer", "stall"};
+  for (size_t i = 1; i < std::size(kClientManners); ++i) tally.faults[kClientManners[i]];
+  for (size_t i = 1; i < std::size(kSandboxManners); ++i) tally.faults[kSandboxManners[i]];
+  for (size_t i = 1; i < std::size(kLinkFaults); ++i) tally.faults[kLinkFaults[i]];
+  for (const auto& [id, record] : ledger_.records()) {
+    const auto client = static_cast<size_t>(record.plan.client);
+    const auto sandbox = static_cast<size_t>(record.plan.manner);
+    ++tally.exchanges;
+    tally.complete += record.outcome == Outcome::kComplete && record.from_sandbox;
+    tally.by_gateway += record.outcome == Outcome::kComplete && !record.from_sandbox;
+    tally.cut += record.outcome == Outcome::kCut;
+    tally.excused += !record.excuses.empty();
+    tally.tunnels += record.tunnel;
+    tally.replays += record.attempts.size() > 1;
+    if (client > 0 && record.began != kFarFuture) ++tally.faults[kClientManners[client]];
+    if (sandbox > 0 && record.heads > 0) ++tally.faults[kSandboxManners[sandbox]];
+  }
+  for (const auto& link : links_) {
+    if (link->fault_struck()) ++tally.faults[kLinkFaults[static_cast<size_t>(link->plan().fault.kind)]];
+  }
+  for (const auto& [name, times] : ledger_.troubles()) tally.faults[name] += times;
+}
+
+std::string Tally::to_string() const {
+  std::string text = std::to_string(exchanges) + " exchanges, " + std::to_string(complete) + " answered by sandboxes, " +
+                     std::to_string(by_gateway) + " by the gateway, " + std::to_string(cut) + " cut, " +
+                     std::to_string(tunnels) + " tunnels, " + std::to_string(replays) + " replays, " +
+                     std::to_string(excused) + " excused. Faults:";
+  for (const auto& [name, times] : faults) text += " " + name + " " + std::to_string(times) + ",";
+  text.back() = '.';
+  return text;
+}
+
 std::string World::summary() const {
   const auto seconds = std::chrono::duration_cast<Seconds>(timeline_.now().time_since_epoch()).count() - 1000;
   return ledger_.summary() + "; " + std::to_string(seconds) + " s, " + std::to_string(network_.waits()) + " turns, " +

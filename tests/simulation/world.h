@@ -2,6 +2,7 @@
 // simulated network, all drawn from one seed.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,20 @@
 #include "sim_network.h"
 
 namespace sandgate::simulation {
+
+/// Sums over runs: what a simulation must have seen to prove anything.
+struct Tally {
+  size_t exchanges = 0;
+  size_t complete = 0;    ///< answered by the sandbox, wholly and rightly
+  size_t by_gateway = 0;
+  size_t cut = 0;
+  size_t excused = 0;
+  size_t tunnels = 0;
+  size_t replays = 0;     ///< sent twice, because the first connection was stale
+  std::map<std::string, size_t> faults;
+
+  std::string to_string() const;
+};
 
 class World final : public ClientWorld, private proxy::Resolver {
  public:
@@ -31,7 +46,7 @@ class World final : public ClientWorld, private proxy::Resolver {
   const std::vector<std::string>& violations() const { return ledger_.violations(); }
   std::string summary() const;
   size_t exchanges() const { return plan_.exchanges; }
-  const Ledger& ledger() const { return ledger_; }
+  void add_to(Tally& tally);
 
  private:
   Link& new_link(const LinkPlan& plan);

@@ -54,7 +54,8 @@ verb_test() {
 run_ctest() {
   local preset=$1 filter=$2 jobs=$3 results=$4
   local -a prefix=()
-  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1}
+  # Not detect_stack_use_after_return: g++ 12 puts objects of 64-byte alignment on its fake stack without aligning them.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-check_initialization_order=1:strict_init_order=1}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
   export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
   # The thread sanitizer of g++ 12 does not start under the widest address randomization of newer kernels.
