@@ -62,6 +62,10 @@ static_assert(static_cast<unsigned>(FieldId::kCount) <= 64, "one bit each");
 
 class RequestHead : public MessageHead {
  public:
+  void clear(const char* base) {
+    MessageHead::clear(base);
+    set_line(0, 0, 0, 0);
+  }
   std::string_view method() const { return {base_ + method_at_, method_size_}; }
   /// Exactly as received: origin-form, absolute-form, authority-form or `*`.
   std::string_view target() const { return {base_ + target_at_, target_size_}; }
@@ -84,6 +88,11 @@ class RequestHead : public MessageHead {
 
 class ResponseHead : public MessageHead {
  public:
+  void clear(const char* base) {
+    MessageHead::clear(base);
+    status = 0;
+    set_reason(0, 0);
+  }
   uint16_t status = 0;
   std::string_view reason() const { return {base_ + reason_at_, reason_size_}; }
   void set_reason(uint32_t at, uint32_t size) {
