@@ -162,7 +162,7 @@ void Exchange::respond(const http::ResponseHead& head, const http::Framing& fram
   services_.front.edit_response(head, plan_, services_.response_out);
   status_ = head.status;
   phase_ = Phase::kResponding;
-  expect_at_ = kFarFuture;  // the final answer has begun: no 100 after it
+  expect_at_ = kFarFuture;         // the final answer has begun: no 100 after it
   if (head_.minor_version == 0) {  // no chunks, so no trailers to announce
     std::erase_if(services_.response_out.fields, [](const http::OutField& f) { return iequals(f.name, "Trailer"); });
   }

@@ -22,8 +22,8 @@ bool Relay::count(uint64_t n) {
 Relay::Outcome Relay::pump(io::Loop& loop, http::Stream& source, http::Stream& sink) {
   uint64_t copied = 0;
   uint64_t spliced = 0;
-  // What an earlier call left with the sink goes first. Otherwise the sink gathers: a head queued just now leaves together
-  // with the body's beginning.
+  // What an earlier call left with the sink goes first. Otherwise the sink gathers: a head queued just now leaves
+  // together with the body's beginning.
   if (waiting_for_ == WaitingFor::kSink) sink.flush();
   waiting_for_ = WaitingFor::kNothing;
   for (;;) {

@@ -113,7 +113,7 @@ class H1ServerConnection final : public H1Connection,
   uint32_t read_away_bytes_ = 0;
   State state_ = State::kIdle;
   bool http10_ = false;
-  bool head_only_ = false;    ///< the request was HEAD: body bytes of the answer are dropped
+  bool head_only_ = false;       ///< the request was HEAD: body bytes of the answer are dropped
   bool close_after_ = false;     ///< this request is the last
   bool close_expected_ = false;  ///< and the client said so itself
   bool body_withheld_ = false;

@@ -94,7 +94,8 @@ class SimNetwork final : public io::Network {
 
 class SimSocket final : public io::Socket, private LinkObserver {
  public:
-  /// `watches_room`: false for an accepted socket, whose room to write is reported from the first write that did not fit.
+  /// `watches_room`: false for an accepted socket, whose room to write is reported from the first write that did not
+  /// fit.
   SimSocket(SimNetwork& network, Link& link, bool watches_room);
   ~SimSocket() override;
 

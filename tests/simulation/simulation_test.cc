@@ -59,7 +59,8 @@ TEST(Simulation, Seeds) {
   Tally tally;
   size_t failing = 0;
   for (uint64_t seed = first; seed < first + count && failing < kFailingSeedsMax; ++seed) {
-    World world(seed, kExchangesMin, tracing ? [](const std::string& line) { std::cout << line << "\n"; } : Ledger::Trace());
+    World world(seed, kExchangesMin,
+                tracing ? [](const std::string& line) { std::cout << line << "\n"; } : Ledger::Trace());
     EXPECT_GE(world.exchanges(), kExchangesMin);
     world.run();
     world.add_to(tally);

@@ -218,12 +218,24 @@ void World::check_torn_down() {
 }
 
 void World::add_to(Tally& tally) {
-  static constexpr const char* kClientManners[] = {"", "client pauses", "client half-closes", "client aborts its request",
-                                                   "client leaves", "client stops sending", "client stops reading",
+  static constexpr const char* kClientManners[] = {"",
+                                                   "client pauses",
+                                                   "client half-closes",
+                                                   "client aborts its request",
+                                                   "client leaves",
+                                                   "client stops sending",
+                                                   "client stops reading",
                                                    "bad request"};
-  static constexpr const char* kSandboxManners[] = {"", "cut answer", "sandbox dies", "sandbox is silent", "garbage",
-                                                    "unasked bytes", "early answer", "early answer and close",
-                                                    "early answer, cut", "unasked upgrade"};
+  static constexpr const char* kSandboxManners[] = {"",
+                                                    "cut answer",
+                                                    "sandbox dies",
+                                                    "sandbox is silent",
+                                                    "garbage",
+                                                    "unasked bytes",
+                                                    "early answer",
+                                                    "early answer and close",
+                                                    "early answer, cut",
+                                                    "unasked upgrade"};
   static constexpr const char* kLinkFaults[] = {"", "reset", "vanished peer", "stall"};
   for (size_t i = 1; i < std::size(kClientManners); ++i) tally.faults[kClientManners[i]];
   for (size_t i = 1; i < std::size(kSandboxManners); ++i) tally.faults[kSandboxManners[i]];
@@ -248,10 +260,10 @@ void World::add_to(Tally& tally) {
 }
 
 std::string Tally::to_string() const {
-  std::string text = std::to_string(exchanges) + " exchanges, " + std::to_string(complete) + " answered by sandboxes, " +
-                     std::to_string(by_gateway) + " by the gateway, " + std::to_string(cut) + " cut, " +
-                     std::to_string(tunnels) + " tunnels, " + std::to_string(replays) + " replays, " +
-                     std::to_string(excused) + " excused. Faults:";
+  std::string text = std::to_string(exchanges) + " exchanges, " + std::to_string(complete) +
+                     " answered by sandboxes, " + std::to_string(by_gateway) + " by the gateway, " +
+                     std::to_string(cut) + " cut, " + std::to_string(tunnels) + " tunnels, " + std::to_string(replays) +
+                     " replays, " + std::to_string(excused) + " excused. Faults:";
   for (const auto& [name, times] : faults) text += " " + name + " " + std::to_string(times) + ",";
   text.back() = '.';
   return text;

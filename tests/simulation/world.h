@@ -20,12 +20,12 @@ namespace sandgate::simulation {
 /// Sums over runs: what a simulation must have seen to prove anything.
 struct Tally {
   size_t exchanges = 0;
-  size_t complete = 0;    ///< answered by the sandbox, wholly and rightly
+  size_t complete = 0;  ///< answered by the sandbox, wholly and rightly
   size_t by_gateway = 0;
   size_t cut = 0;
   size_t excused = 0;
   size_t tunnels = 0;
-  size_t replays = 0;     ///< sent twice, because the first connection was stale
+  size_t replays = 0;  ///< sent twice, because the first connection was stale
   std::map<std::string, size_t> faults;
 
   std::string to_string() const;
