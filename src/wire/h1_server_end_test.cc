@@ -1,6 +1,7 @@
 // How a client connection ends: unread bodies, lingering, clients that leave, aborts, slow readers, splice.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/random.h"
@@ -221,6 +222,16 @@ TEST(LeavingTest, AFinBeforeTheAnswerMeansGone) {
   EXPECT_FALSE(call.stream->broken()) << "it may still read";
   call.abort();
   ASSERT_TRUE(world.sees_close(client));
+  EXPECT_TRUE(client.received().empty());
+}
+
+TEST(LeavingTest, ARequestThatCameTogetherWithTheFinIsNotBegun) {
+  ServerWorld world;
+  Peer client = world.connect();
+  client.send(kGet);
+  client.shutdown_write();
+  ASSERT_TRUE(world.sees_close(client));
+  EXPECT_TRUE(world.app.calls.empty()) << "an abandoned command must not run";
   EXPECT_TRUE(client.received().empty());
 }
 
@@ -516,24 +527,35 @@ TEST(SpliceTest, IntoChunksAndOutOfChunks) {
   EXPECT_TRUE(outcome.payload == chunk + chunk + chunk + chunk);
 }
 
-TEST(SpliceTest, NotForShortBodiesAndNotForHead) {
+TEST(SpliceTest, NotForHeadAnswers) {
   ServerWorld world;
   bool can_splice = true;
-  uint64_t opaque = 1;
   world.app.on_call = [&](Call& call) {
     can_splice = call.stream->can_splice();
-    opaque = call.stream->opaque_readable();
     call.answer(200, "ok", true);
   };
   Peer client = world.connect();
   client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
   ASSERT_TRUE(world.sees_close(client));
   EXPECT_FALSE(can_splice) << "its bytes would really be sent";
-  Peer second = world.connect();
-  second.send(post(1000) + std::string(1000, 'x'));
-  ASSERT_TRUE(world.sees_close(second));
-  EXPECT_TRUE(can_splice);
-  EXPECT_EQ(opaque, 0u) << "cheaper to copy";
+}
+
+TEST(SpliceTest, ShortRunsAreCheaperToCopy) {
+  for (const size_t size : {size_t{64 * 1024 - 1}, size_t{64 * 1024}}) {
+    ServerWorld world;
+    world.context.half_close_allowed = true;
+    uint64_t opaque = 0;
+    world.app.on_call = [&](Call& call) {
+      call.on_event = [&](Call& c) { opaque = std::max(opaque, c.stream->opaque_readable()); };
+    };
+    Peer client = world.connect();
+    client.send(post(size));
+    ASSERT_TRUE(world.until([&] { return world.app.calls.size() == 1; }));
+    client.send_some(std::string(size, 'x'));
+    ASSERT_TRUE(world.until([&] { return world.app.calls.front().events > 0; }));
+    EXPECT_EQ(opaque, size < 64 * 1024 ? 0 : size) << "nothing of it is buffered, all of it is ahead";
+    world.app.calls.front().abort();
+  }
 }
 
 }  // namespace
