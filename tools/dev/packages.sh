@@ -4,9 +4,10 @@
 group_packages() {
   case $1 in
     build) echo g++ cmake ninja-build pkg-config libssl-dev libc-ares-dev libcli11-dev libyaml-cpp-dev libfmt-dev \
-             nlohmann-json3-dev libexpected-dev prometheus-cpp-dev ;;
+             nlohmann-json3-dev libexpected-dev prometheus-cpp-dev \
+             libsimdjson-dev libcurl4-openssl-dev libhiredis-dev ;;
     run) echo curl ;;
-    test) echo libgtest-dev libgmock-dev python3 python3-yaml git ;;
+    test) echo libgtest-dev libgmock-dev python3 python3-yaml git redis-server ;;
     peers) echo nginx haproxy ;;
     clang) echo clang-16 lld-16 libclang-rt-16-dev ;;
     lint) echo clang-format-16 clang-tidy-16 shellcheck python3 git ;;
@@ -126,7 +127,7 @@ apt_progress() {
   done
 }
 
-# nginx and HAProxy are opponents in tests, run by hand on ports of their own. Debian starts what it installs, so say
+# nginx, HAProxy and Redis serve in tests, run by hand on ports of their own. Debian starts what it installs, so say
 # "do not start" while we install, and do not let systemd start them at the next boot either.
 policy_file=/usr/sbin/policy-rc.d
 made_policy=''
@@ -148,7 +149,7 @@ disable_new_daemons() {
   [ -d /run/systemd/system ] || return 0
   for name in "$@"; do
     case $name in
-      nginx|haproxy)
+      nginx|haproxy|redis-server)
         "${daemon_root[@]}" systemctl --quiet disable "$name" || warn "could not disable the service $name" ;;
     esac
   done
