@@ -476,6 +476,35 @@ TEST_F(ClientTest, ACutBodyIsNeverWhole) {
   EXPECT_EQ(body(bytes), ReadStatus::kAborted);
 }
 
+TEST_F(ClientTest, AResetThatAWriteWasToldOfIsStillACut) {
+  // The kernel tells of a reset once: after a write has heard, the next read says EOF, which would end such a body.
+  for (const bool fin_first : {false, true}) {
+    connect_and_accept();
+    ask("POST", Framing{BodyKind::kFixed, 4'000'000});
+    EXPECT_TRUE(connection_->write("some"));
+    connection_->flush();
+    ASSERT_TRUE(sandbox_gets("\r\n\r\nsome"));
+    sandbox_.send("HTTP/1.1 413 Content Too Large\r\n\r\n01234");
+    ASSERT_EQ(head(), HeadReadStatus::kHead);
+    EXPECT_TRUE(connection_->write("more"));
+    connection_->flush();
+    world_.idle(3);
+    if (fin_first) sandbox_.shutdown_write();
+    world_.idle(3);
+    sandbox_.close();  // with bytes of ours unread: a reset
+    ASSERT_TRUE(world_.until([&] {
+      connection_->write("u");
+      connection_->flush();
+      return connection_->broken();
+    }));
+    std::string bytes;
+    EXPECT_EQ(body(bytes), fin_first ? ReadStatus::kEnd : ReadStatus::kAborted);
+    EXPECT_EQ(bytes, "01234");
+    EXPECT_EQ(connection_->read().status, fin_first ? ReadStatus::kEnd : ReadStatus::kAborted) << "and says so again";
+    retire();
+  }
+}
+
 TEST_F(ClientTest, ABrokenChunkFails) {
   connect_and_accept();
   ask();

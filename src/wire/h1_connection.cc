@@ -62,8 +62,8 @@ void H1Connection::settle_scratch() {
 }
 
 H1Connection::Fill H1Connection::fill() {
-  if (eof_) return Fill::kEof;
   if (broken_) return Fill::kFailed;
+  if (eof_) return Fill::kEof;
   if (!readable_) return Fill::kBlocked;
   if (in_used_ > 0) {
     in_.consume(in_used_);
@@ -93,7 +93,9 @@ H1Connection::Fill H1Connection::fill() {
       return Fill::kBlocked;
     case io::IoResult::kEof:
       eof_ = true;
-      return Fill::kEof;
+      if (!reset_told_) return Fill::kEof;
+      fail(io_failure(ECONNRESET));
+      return Fill::kFailed;
     case io::IoResult::kFailed:
       fail(io_failure(r.error));
       return Fill::kFailed;
@@ -161,7 +163,7 @@ void H1Connection::send_out(std::string_view extra, std::string_view after) {
     }
     if (count == 0) return;
     const io::IoResult r = socket_->send({pieces, count}, false);
-    if (r.status == io::IoResult::kFailed) return fail_sending(io_failure(r.error));
+    if (r.status == io::IoResult::kFailed) return fail_sending(r.error);
     written = r.bytes;
     sent_ += written;
   }
@@ -235,7 +237,7 @@ http::SpliceStatus H1Connection::splice_in_now(io::Pipe& pipe, uint64_t max, uin
       return http::SpliceStatus::kBlocked;
     case io::IoResult::kEof:
       eof_ = true;
-      if (decoder_.end_of_input()) return http::SpliceStatus::kEnd;
+      if (!reset_told_ && decoder_.end_of_input()) return http::SpliceStatus::kEnd;
       fail(cut_failure());
       return http::SpliceStatus::kAborted;
     case io::IoResult::kFailed:
@@ -264,7 +266,7 @@ http::SpliceStatus H1Connection::splice_out_now(io::Pipe& pipe) {
     const auto n = static_cast<size_t>(std::min<uint64_t>(opaque_to_send_, pipe.held));
     const io::IoResult r = socket_->splice_from(pipe, n, false);
     if (r.status == io::IoResult::kFailed) {
-      fail_sending(io_failure(r.error));
+      fail_sending(r.error);
       return http::SpliceStatus::kAborted;
     }
     if (r.bytes == 0) {
@@ -304,8 +306,12 @@ void H1Connection::fail_receiving(Failure failure) {
   if (failure_.code == Code::kNone) failure_ = failure;
 }
 
-void H1Connection::fail_sending(Failure failure) {
+/// A reset is told once, to whoever asks first: after a write has heard of it, reading ends as if a FIN had come. Only
+/// EPIPE says that the peer's FIN was there before.
+void H1Connection::fail_sending(int error) {
+  const Failure failure = io_failure(error);
   send_failed_ = true;
+  reset_told_ = reset_told_ || error != EPIPE;
   out_.clear();
   if (failure_.code == Code::kNone) failure_ = failure;
 }

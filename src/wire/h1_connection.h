@@ -62,7 +62,8 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   /// The connection is dead, both ways.
   void fail(Failure failure);
   /// Nothing more can be sent; what the peer has sent may still be read (an early answer before its close).
-  void fail_sending(Failure failure);
+  /// `error`: the errno of the write.
+  void fail_sending(int error);
   /// Bytes are queued that the socket would not take. What is merely gathered for the next flush does not count.
   bool waiting_to_send() const { return !out_.empty() && (write_blocked_ || connecting_); }
   /// What comes makes no sense any more; we may still answer.
@@ -98,6 +99,7 @@ class H1Connection : public io::Retirable, public io::ReadyHandler, public io::S
   bool reset_seen_ = false;     ///< the poller reported an error on the socket
   bool broken_ = false;
   bool send_failed_ = false;
+  bool reset_told_ = false;  ///< a write was told that the peer has reset the connection
   bool receive_failed_ = false;
   bool last_fill_full_ = false;
 

@@ -62,7 +62,7 @@ std::shared_ptr<const sandbox::RoutingTable> World::routing_table() const {
     sandbox::SandboxRecord record;
     record.ns = "default";
     record.id = "sb" + std::to_string(i);
-    record.uid = "uid-" + std::to_string(i);
+    record.uid = record.pool_uid = "uid-" + std::to_string(i);
     record.address = sandboxes_[i]->endpoint().address;
     records.push_back(std::move(record));
   }
