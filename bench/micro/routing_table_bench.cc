@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sandbox/routing_table.h"
+#include "sandbox/table_builder.h"
 
 namespace sandgate::sandbox {
 namespace {

@@ -64,6 +64,10 @@ std::string_view code_name(Code code) {
       return "sandbox_not_found";
     case Code::kSandboxNotReady:
       return "sandbox_not_ready";
+    case Code::kAmbiguous:
+      return "ambiguous";
+    case Code::kNotConfigured:
+      return "not_configured";
     case Code::kOverloaded:
       return "overloaded";
     case Code::kShuttingDown:

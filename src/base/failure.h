@@ -44,8 +44,10 @@ enum class Code : uint8_t {
   kUnexpectedUpgrade,
   kSandboxNotFound,
   kSandboxNotReady,
+  kAmbiguous,  ///< several sandboxes have the name
   // internal
   kOverloaded,
+  kNotConfigured,  ///< the request needs something this process was not given, a key for example
   kShuttingDown,
   kInternal,
 };

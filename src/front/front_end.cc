@@ -8,6 +8,7 @@ void Target::clear() {
   uid.clear();
   authority.clear();
   dns_name.clear();
+  expected.clear();
   address.reset();
   port = 0;
   known = false;
@@ -36,6 +37,8 @@ void Plan::clear() {
   strip_authorization = true;
   forwarded_for.clear();
   forwarded_host.clear();
+  made.clear();
+  message.clear();
 }
 
 }  // namespace sandgate::front

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct Inquiry {
   const Endpoint& peer;
   const sandbox::RoutingTable* table;  ///< null: no provider of sandboxes, names are resolved by DNS
   bool body_too_large;                 ///< the stated length exceeds the configured cap
+  MonoTime now{};
+  WallTime wall{};
 };
 
 /// Where a request goes: a value, nobody keeps pointers into the table.
@@ -37,6 +40,8 @@ struct Target {
   std::string uid;        ///< pod or sandbox UID when known: connections are pooled by it
   std::string authority;  ///< the Host field towards the sandbox
   std::string dns_name;   ///< to be resolved; empty when `address` is known
+  /// With `dns_name`: only these may be dialled, whatever the name resolves to; empty: any that the guard allows.
+  std::vector<IpAddress> expected;
   std::optional<IpAddress> address;
   uint16_t port = 0;
   bool known = false;  ///< from the routing table, not merely named by the caller
@@ -75,6 +80,8 @@ struct Plan {
   // Values of fields the mode adds; owned here until the head is rendered.
   std::string forwarded_for;
   std::string forwarded_host;
+  std::list<std::string> made;  ///< further values and rewritten ones; stable while the exchange lasts
+  std::string message;          ///< kFail: what render() says beside the code, where it is not static text
 
   void clear();
 };
@@ -88,7 +95,9 @@ class FrontEnd {
   /// Fills method, target, authority and fields towards the sandbox. Views may point into head and plan.
   virtual void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const = 0;
   /// Fills status, reason and fields towards the client.
-  virtual void edit_response(const http::ResponseHead& head, const Plan& plan, http::ResponseOut& out) const = 0;
+  virtual void edit_response(const http::ResponseHead& head, Plan& plan, http::ResponseOut& out) const = 0;
+  /// Called once for each request that passed every check of plan(), before a connection is looked for.
+  virtual void on_forward(const Inquiry& /*inquiry*/, const Plan& /*plan*/) const {}
   /// The client's address by the mode's trust rules: for the log.
   virtual std::string client_ip(const Inquiry& inquiry) const = 0;
   /// The error as this product's clients know it. `forwarded`: the request may have reached the sandbox.

@@ -20,16 +20,21 @@ constexpr std::array kKnown = {
     Known{"cookie", FieldId::kCookie},
     Known{"origin", FieldId::kOrigin},
     Known{"expect", FieldId::kExpect},
+    Known{"accept", FieldId::kAccept},
     Known{"upgrade", FieldId::kUpgrade},
     Known{"trailer", FieldId::kTrailer},
+    Known{"location", FieldId::kLocation},
     Known{"forwarded", FieldId::kForwarded},
     Known{"x-real-ip", FieldId::kXRealIp},
+    Known{"x-api-key", FieldId::kXApiKey},
     Known{"connection", FieldId::kConnection},
     Known{"user-agent", FieldId::kUserAgent},
     Known{"keep-alive", FieldId::kKeepAlive},
     Known{"tracestate", FieldId::kTracestate},
+    Known{"set-cookie", FieldId::kSetCookie},
     Known{"traceparent", FieldId::kTraceparent},
     Known{"x-sandbox-id", FieldId::kXSandboxId},
+    Known{"x-request-id", FieldId::kXRequestId},
     Known{"authorization", FieldId::kAuthorization},
     Known{"x-sandbox-uid", FieldId::kXSandboxUid},
     Known{"content-length", FieldId::kContentLength},
@@ -46,12 +51,17 @@ constexpr std::array kKnown = {
     Known{"x-sandbox-namespace", FieldId::kXSandboxNamespace},
     Known{"proxy-authorization", FieldId::kProxyAuthorization},
     Known{"sec-websocket-accept", FieldId::kSecWebSocketAccept},
+    Known{"open-sandbox-ingress", FieldId::kOpenSandboxIngress},
     Known{"sec-websocket-version", FieldId::kSecWebSocketVersion},
     Known{"sec-websocket-protocol", FieldId::kSecWebSocketProtocol},
+    Known{"opensandbox-ingress-to", FieldId::kOpenSandboxIngressTo},
+    Known{"service-worker-allowed", FieldId::kServiceWorkerAllowed},
     Known{"sec-websocket-extensions", FieldId::kSecWebSocketExtensions},
+    Known{"opensandbox-access-renew", FieldId::kOpenSandboxAccessRenew},
+    Known{"opensandbox-secure-access", FieldId::kOpenSandboxSecureAccess},
 };
 
-constexpr size_t kLongest = 24;
+constexpr size_t kLongest = 25;
 constexpr std::string_view kSandgatePrefix = "x-sandgate-";
 constexpr std::string_view kForwardedPrefix = "x-forwarded-";
 
@@ -150,6 +160,11 @@ bool is_protected(FieldId id) {
     case FieldId::kXSandboxPodIp:
     case FieldId::kXSandboxUid:
     case FieldId::kXSandboxTimeout:
+    case FieldId::kOpenSandboxIngressTo:
+    case FieldId::kOpenSandboxIngress:
+    case FieldId::kOpenSandboxSecureAccess:
+    case FieldId::kOpenSandboxAccessRenew:
+    case FieldId::kXApiKey:
     case FieldId::kSandgate:
       return true;
     default:

@@ -44,6 +44,16 @@ enum class FieldId : uint8_t {
   kXSandboxPodIp,
   kXSandboxUid,
   kXSandboxTimeout,
+  kOpenSandboxIngressTo,
+  kOpenSandboxIngress,  ///< OPEN-SANDBOX-INGRESS, the older name
+  kOpenSandboxSecureAccess,
+  kOpenSandboxAccessRenew,
+  kXApiKey,
+  kXRequestId,
+  kAccept,
+  kLocation,
+  kSetCookie,
+  kServiceWorkerAllowed,
   kSandgate,        ///< any name that starts with X-Sandgate-: ours alone, never taken from either side
   kUnderscoreTwin,  ///< a name that equals one of the above but for `_` instead of `-`: dropped (threat model 2)
   kCount

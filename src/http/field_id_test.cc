@@ -50,6 +50,16 @@ const std::vector<std::pair<std::string, FieldId>>& known() {
       {"X-Sandbox-Pod-IP", FieldId::kXSandboxPodIp},
       {"X-Sandbox-UID", FieldId::kXSandboxUid},
       {"X-Sandbox-Timeout", FieldId::kXSandboxTimeout},
+      {"OpenSandbox-Ingress-To", FieldId::kOpenSandboxIngressTo},
+      {"OPEN-SANDBOX-INGRESS", FieldId::kOpenSandboxIngress},
+      {"OpenSandbox-Secure-Access", FieldId::kOpenSandboxSecureAccess},
+      {"OpenSandbox-Access-Renew", FieldId::kOpenSandboxAccessRenew},
+      {"X-API-Key", FieldId::kXApiKey},
+      {"X-Request-Id", FieldId::kXRequestId},
+      {"Accept", FieldId::kAccept},
+      {"Location", FieldId::kLocation},
+      {"Set-Cookie", FieldId::kSetCookie},
+      {"Service-Worker-Allowed", FieldId::kServiceWorkerAllowed},
       {"X-Sandgate-Forwarded", FieldId::kSandgate},
   };
   return kKnown;
@@ -96,8 +106,7 @@ TEST(FieldIdTest, NeighboursOfTheNames) {
     }
   }
   const std::string longest(500, 'a');
-  for (const std::string_view name :
-       {"Accept", "Content-Type", "Set-Cookie", "ETag", "x", "-", "X-", longest.c_str()}) {
+  for (const std::string_view name : {"Content-Type", "Set-Cookie2", "ETag", "x", "-", "X-", longest.c_str()}) {
     EXPECT_EQ(field_id(name), FieldId::kOther) << name;
   }
 }

@@ -35,7 +35,9 @@ void Exchange::start(wire::H1ServerConnection& downstream, const http::RequestHe
     case front::Verdict::kFail:
       return fail(plan_.failure);
     case front::Verdict::kForward:
-      if (admit()) resolve();
+      if (!admit()) return;
+      services_.front.on_forward(inquiry(), plan_);
+      resolve();
       return;
   }
 }
@@ -49,7 +51,8 @@ void Exchange::start_refused(wire::H1ServerConnection& downstream, Failure failu
 front::Inquiry Exchange::inquiry() const {
   const uint64_t cap = services_.options.limits.request_body_bytes_max;
   const bool too_large = cap > 0 && framing_.kind == http::BodyKind::kFixed && framing_.length > cap;
-  return {head_, framing_, peer_, services_.host.table(), too_large};
+  return {
+      head_, framing_, peer_, services_.host.table(), too_large, services_.loop.now(), services_.loop.clock().wall()};
 }
 
 // --- one step --------------------------------------------------------------------------------------------------

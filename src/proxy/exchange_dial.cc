@@ -76,6 +76,8 @@ void Exchange::resolve() {
   // The last word is the guard's, on the binary address, whatever named it.
   for (const IpAddress& address : found) {
     const Endpoint endpoint{address, target.port};
+    const auto& expected = target.expected;
+    if (!expected.empty() && std::find(expected.begin(), expected.end(), address) == expected.end()) continue;
     if (services_.guard.check(endpoint, target.known) == policy::TargetVerdict::kAllowed) addresses_.push_back(address);
   }
   if (addresses_.empty()) return fail({Side::kUpstream, Code::kTargetRefused, Retry::kNever});

@@ -1,20 +1,55 @@
-// What is known of one sandbox.
+// What is known of one sandbox: the projection of its objects (Sandbox or BatchSandbox, and its Pod) that routing
+// needs, or a line of a static file. A value; inside a RoutingTable it is immutable and shared among threads.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ip_address.h"
+#include "base/secret.h"
 
 namespace sandgate::sandbox {
 
+enum class Kind : uint8_t { kSandbox, kBatchSandbox };
+
+/// What a sandbox does now, as far as a router cares. Only kReady may be dialled.
+enum class State : uint8_t {
+  kReady,
+  kStarting,   ///< no Pod yet, or one that is not ready
+  kSuspended,  ///< its Pod is gone on purpose; a resume makes a new one
+  kFinished,   ///< its Pod ended, or its time is over
+  kDeleting,
+};
+
 struct SandboxRecord {
-  std::string ns;   ///< namespace, a DNS-1123 label
-  std::string id;   ///< the Sandbox object's name, a DNS-1123 label
-  std::string uid;  ///< changes when a sandbox of the same name is made anew; empty when the provider knows none
-  IpAddress address;
-  uint16_t port = 0;  ///< where the default port is served, when that is another one; 0: no such rule
-  bool ready = true;
+  std::string ns;  ///< namespace, a DNS-1123 label
+  std::string id;  ///< the object's name, a DNS-1123 label
+  /// Of the object: changes when a sandbox of the same name is made anew; empty when the provider knows none.
+  std::string uid;
+  /// Connections are pooled by this: the Pod's UID when it is known, else the object's. Empty as `uid`.
+  std::string pool_uid;
+  std::optional<IpAddress> address;  ///< the first of `addresses`
+  uint16_t port = 0;                 ///< where the default port is served, when that is another one; 0: no such rule
+  State state = State::kReady;
+  Kind kind = Kind::kSandbox;
+  bool warm = false;  ///< an unclaimed member of a warm pool: reached by UID only (contract sandbox-router 7.3)
+  std::vector<IpAddress> addresses;  ///< all that are known, in the order of the Pod
+  std::string user;                  ///< of path routing: the value of the user label, `default` when there is none
+  std::string service;               ///< status.service; empty: none
+  std::string service_fqdn;          ///< status.serviceFQDN; empty: none
+  std::string reason;                ///< of the Ready condition, while not ready; empty: there is no such condition
+  std::string message;               ///< of the Ready condition, while not ready
+  Secret access_token;         ///< BatchSandbox, Sandbox: the secure-access annotation, trimmed; empty: unprotected
+  int64_t created_s = 0;       ///< creationTimestamp, Unix seconds; 0: unknown
+  int32_t replicas = 0;        ///< BatchSandbox: status.replicas
+  int32_t ready_replicas = 0;  ///< BatchSandbox: status.ready
+  /// BatchSandbox: why there is no address although it is ready, in the words of contract opensandbox-ingress 2.4 from
+  /// behind `sandbox not ready: <ns>/<id>: `; empty: there is one, or `ready_replicas` is the reason.
+  std::string endpoint_problem;
+
+  bool ready() const { return state == State::kReady; }
 };
 
 /// The port to dial: `requested` as the client named it, except that the mode's default port stands for the

@@ -1,56 +1,106 @@
 #include "sandbox/routing_table.h"
 
 #include <bit>
-#include <functional>
-#include <limits>
 #include <utility>
 
 #include "base/assert.h"
+#include "sandbox/key_hash.h"
+#include "sandbox/table_builder.h"
 
 namespace sandgate::sandbox {
-namespace {
 
-uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
-
-}  // namespace
-
-uint64_t hash_of(const ByName& name) {
-  const std::hash<std::string_view> part;
-  // Multiplying one part keeps (a, b) and (b, a) apart.
-  return part(name.id) + part(name.ns) * 0x9e3779b97f4a7c15ULL;
+RoutingTable::RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds) {
+  TableBuilder builder(kinds);
+  for (SandboxRecord& record : records) {
+    SG_ASSERT(builder.find(record.ns, record.id) == nullptr);  // each name once
+    builder.put(std::make_shared<const SandboxRecord>(std::move(record)));
+  }
+  const auto built = builder.build();
+  shards_ = built->shards_;
+  size_ = built->size_;
 }
 
-RoutingTable::RoutingTable(std::vector<SandboxRecord> records) : records_(std::move(records)) {
-  if (records_.empty()) return;
-  SG_ASSERT(records_.size() < std::numeric_limits<uint32_t>::max() / 4);
-  slots_.resize(std::bit_ceil(records_.size() * 2));
-  const size_t mask = slots_.size() - 1;
-  for (size_t i = 0; i < records_.size(); ++i) {
-    const ByName name{records_[i].ns, records_[i].id};
-    const uint64_t hash = hash_of(name);
-    SG_ASSERT(find_record(name, hash) == nullptr);  // each name once
-    size_t at = static_cast<size_t>(hash) & mask;
-    while (slots_[at].position != 0) at = (at + 1) & mask;
-    slots_[at] = {tag_of(hash), static_cast<uint32_t>(i + 1)};
+void RoutingTable::Shard::index() {
+  slots.clear();
+  if (entries.empty()) return;
+  slots.resize(std::bit_ceil(entries.size() + entries.size() / 3 + 1));
+  const size_t mask = slots.size() - 1;
+  for (const Entry& entry : entries) {
+    size_t at = static_cast<size_t>(entry.hash) & mask;
+    while (slots[at].record != nullptr) at = (at + 1) & mask;
+    slots[at] = {entry.hash, entry.record.get(), entry.kind};
   }
 }
 
-const SandboxRecord* RoutingTable::find_record(const ByName& name, uint64_t hash) const {
-  if (slots_.empty()) return nullptr;
-  const size_t mask = slots_.size() - 1;
-  // Half of the slots are free, so this ends.
-  for (size_t at = static_cast<size_t>(hash) & mask; slots_[at].position != 0; at = (at + 1) & mask) {
-    if (slots_[at].tag != tag_of(hash)) continue;
-    const SandboxRecord& record = records_[slots_[at].position - 1];
-    if (record.id == name.id && record.ns == name.ns) return &record;
+template <class Visit>
+void RoutingTable::probe(uint64_t hash, KeyKind kind, const Visit& visit) const {
+  const Shard* shard = shards_[shard_of(hash)].get();
+  if (shard == nullptr || shard->slots.empty()) return;
+  const Slot* slots = shard->slots.data();
+  const size_t mask = shard->slots.size() - 1;
+  // At least one slot is free, so this ends.
+  for (size_t at = static_cast<size_t>(hash) & mask; slots[at].record != nullptr; at = (at + 1) & mask) {
+    if (slots[at].hash == hash && slots[at].kind == kind && visit(*slots[at].record)) return;
   }
-  return nullptr;
 }
 
-Lookup RoutingTable::find(const ByName& name) const {
-  const SandboxRecord* record = find_record(name, hash_of(name));
+Lookup RoutingTable::answer(const SandboxRecord* record) {
   if (record == nullptr) return {};
-  return {record->ready ? Lookup::State::kFound : Lookup::State::kNotReady, record};
+  return {record->ready() ? Lookup::State::kFound : Lookup::State::kNotReady, record};
+}
+
+Lookup RoutingTable::find(const ByName& key) const {
+  const SandboxRecord* found = nullptr;
+  probe(hash_of(key), KeyKind::kName, [&](const SandboxRecord& record) {
+    if (record.id != key.id || record.ns != key.ns) return false;
+    // A pool's names can be guessed, and somebody will adopt this one (contract sandbox-router 7.3).
+    if (!record.warm) found = &record;
+    return true;
+  });
+  return answer(found);
+}
+
+Lookup RoutingTable::find(const ByUid& key) const {
+  const SandboxRecord* found = nullptr;
+  probe(hash_of(key), KeyKind::kUid, [&](const SandboxRecord& record) {
+    if (record.uid != key.uid) return false;
+    found = &record;
+    return true;
+  });
+  return answer(found);
+}
+
+Lookup RoutingTable::find(const ByUserPath& key) const {
+  const SandboxRecord* found = nullptr;
+  probe(hash_of(key), KeyKind::kUserPath, [&](const SandboxRecord& record) {
+    if (record.id != key.id || record.user != key.user) return false;
+    found = &record;
+    return true;
+  });
+  return answer(found);
+}
+
+std::vector<const SandboxRecord*> RoutingTable::find_all(const ById& key, size_t max) const {
+  std::vector<const SandboxRecord*> found;
+  probe(hash_of(key), KeyKind::kId, [&](const SandboxRecord& record) {
+    if (record.id == key.id) found.push_back(&record);
+    return found.size() >= max;
+  });
+  return found;
+}
+
+void RoutingTable::for_each(const std::function<void(const SandboxRecord&)>& visit) const {
+  for (const auto& shard : shards_) {
+    if (shard == nullptr) continue;
+    for (const Entry& entry : shard->entries) {
+      if (entry.kind == KeyKind::kName) visit(*entry.record);
+    }
+  }
+}
+
+const Departures& RoutingTable::departures() const {
+  static const Departures kNone;
+  return departures_ ? *departures_ : kNone;
 }
 
 }  // namespace sandgate::sandbox

@@ -1,9 +1,15 @@
-// All sandboxes at one moment, found by name. A snapshot: immutable once built, shared by pointer among
-// threads.
+// All sandboxes at one moment, found by name, by UID, by user path or by bare id. A snapshot: immutable once built,
+// shared by pointer among threads.
+//
+// It is cut into shards by the hash of the key. A changed sandbox copies the few shards its keys lie in and the array
+// of shards, nothing else: TableBuilder makes the next table from the last one and shares what did not change.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -12,15 +18,24 @@
 
 namespace sandgate::sandbox {
 
-/// The key of contract sandbox-router: namespace and Sandbox name. Other keys become further types and
-/// further overloads of RoutingTable::find.
+/// Namespace and object name (contract sandbox-router). Unclaimed warm sandboxes are not found by name.
 struct ByName {
   std::string_view ns;
   std::string_view id;
 };
-
-/// Not for anything outside the table and its test, which needs it to make collisions.
-uint64_t hash_of(const ByName& name);
+/// The object's UID (contract sandbox-router 7.3).
+struct ByUid {
+  std::string_view uid;
+};
+/// User label and object name (contract path-proxy 5.3). Of several with one key only the winner is in the table.
+struct ByUserPath {
+  std::string_view user;
+  std::string_view id;
+};
+/// The object's name in whatever namespace (contract opensandbox-ingress 4); there may be several.
+struct ById {
+  std::string_view id;
+};
 
 /// The answer to a look-up; a value.
 struct Lookup {
@@ -31,33 +46,89 @@ struct Lookup {
   const SandboxRecord* record = nullptr;
 };
 
+using RecordPtr = std::shared_ptr<const SandboxRecord>;
+
+/// Which look-ups a provider's table answers beside ByName: every kind of key costs memory and time per change.
+struct KeyKinds {
+  bool uid = true;
+  bool user_path = false;
+  bool id = false;
+};
+
+/// A sandbox that left the table or was replaced: connections pooled under this UID are of no use any more.
+struct Departure {
+  uint64_t generation = 0;  ///< the first table without it
+  std::string pool_uid;
+};
+using Departures = std::vector<Departure>;  ///< ascending by generation
+
 /// Any thread may read. Shared by pointer, neither copied nor moved.
 class RoutingTable {
  public:
   RoutingTable() = default;
-  /// The names must differ from each other.
-  explicit RoutingTable(std::vector<SandboxRecord> records);
+  /// Of a provider that only ever makes whole tables. The names must differ from each other.
+  explicit RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds = {});
   RoutingTable(const RoutingTable&) = delete;
   RoutingTable& operator=(const RoutingTable&) = delete;
 
   /// No allocation; a fraction of a microsecond at 100,000 sandboxes.
-  Lookup find(const ByName& name) const;
+  Lookup find(const ByName& key) const;
+  Lookup find(const ByUid& key) const;
+  Lookup find(const ByUserPath& key) const;
+  /// Every sandbox of that name, at most `max`, in no particular order.
+  std::vector<const SandboxRecord*> find_all(const ById& key, size_t max = 64) const;
 
-  /// In no particular order.
-  const std::vector<SandboxRecord>& records() const { return records_; }
-  size_t size() const { return records_.size(); }
+  /// Calls `visit` for every sandbox, in no particular order.
+  void for_each(const std::function<void(const SandboxRecord&)>& visit) const;
+  size_t size() const { return size_; }
+
+  /// Counts up from table to table of one provider.
+  uint64_t generation() const { return generation_; }
+  /// What departed lately. Complete for every generation above departures_since().
+  const Departures& departures() const;
+  uint64_t departures_since() const { return departures_since_; }
+  /// False until the provider has seen one complete list.
+  bool complete() const { return complete_; }
 
  private:
-  /// Open addressing over the records: a look-up touches one slot, one record and the record's strings.
+  friend class TableBuilder;
+
+  enum class KeyKind : uint8_t { kName, kUid, kUserPath, kId };
+  /// Open addressing; a look-up touches one slot, one record and the record's strings.
   struct Slot {
-    uint32_t tag = 0;       ///< the upper half of the hash, to pass by strangers without touching their record
-    uint32_t position = 0;  ///< in records_, plus one; 0: free
+    uint64_t hash = 0;
+    const SandboxRecord* record = nullptr;  ///< null: free
+    KeyKind kind{};
   };
+  /// What a shard is made of; keeps the records alive.
+  struct Entry {
+    uint64_t hash = 0;
+    RecordPtr record;
+    KeyKind kind{};
+  };
+  struct Shard {
+    std::vector<Entry> entries;
+    std::vector<Slot> slots;  ///< empty, or a power of two and more than the entries
+    void index();             ///< makes the slots from the entries
+  };
+  /// At 100,000 sandboxes with three keys each a changed key copies some 150 entries.
+  static constexpr size_t kShards = 2048;
+  using Shards = std::array<std::shared_ptr<const Shard>, kShards>;
 
-  const SandboxRecord* find_record(const ByName& name, uint64_t hash) const;
+  static size_t shard_of(uint64_t hash) { return static_cast<size_t>(hash >> 53); }
+  static_assert(kShards == size_t{1} << 11, "shard_of() takes the hash's upper 11 bits");
 
-  std::vector<SandboxRecord> records_;
-  std::vector<Slot> slots_;  ///< empty, or a power of two and at least twice the records
+  /// Calls `visit` for each record under this hash and kind until it answers true.
+  template <class Visit>
+  void probe(uint64_t hash, KeyKind kind, const Visit& visit) const;
+  static Lookup answer(const SandboxRecord* record);
+
+  Shards shards_{};
+  size_t size_ = 0;
+  uint64_t generation_ = 0;
+  uint64_t departures_since_ = 0;
+  std::shared_ptr<const Departures> departures_;
+  bool complete_ = true;
 };
 
 static_assert(std::is_trivially_copyable_v<Lookup>);

@@ -8,8 +8,8 @@ namespace sandgate::sandbox {
 namespace {
 
 std::string show(const SandboxRecord& record) {
-  return record.ns + "/" + record.id + " " + Endpoint{record.address, record.port}.to_string() +
-         (record.ready ? "" : " not ready") + (record.uid.empty() ? "" : " uid");
+  return record.ns + "/" + record.id + " " + Endpoint{*record.address, record.port}.to_string() +
+         (record.ready() ? "" : " not ready") + (record.uid.empty() ? "" : " uid");
 }
 
 std::vector<std::string> parsed(std::string_view text) {

@@ -76,6 +76,8 @@ Rendered rendered(const Failure& failure, bool strict) {
       return {503, "The router is shutting down.", false, true, true};
     case Code::kNone:
     case Code::kClientGone:
+    case Code::kAmbiguous:
+    case Code::kNotConfigured:
     case Code::kInternal:
       break;
   }

@@ -211,13 +211,13 @@ bool RouterFrontEnd::find_target(const Inquiry& inquiry, const Route& route, Pla
       options_.pod_ip_policy.value_or(inquiry.table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
   const bool use_pod_ip = route.pod_ip && (pod_ip_policy == PodIpPolicy::kAny ||
                                            (pod_ip_policy == PodIpPolicy::kKnown && found.record != nullptr &&
-                                            found.record->address == *route.pod_ip && found.record->ready));
+                                            found.record->address == *route.pod_ip && found.record->ready()));
   if (found.record != nullptr && (!use_pod_ip || found.record->address == *route.pod_ip)) {
     if (found.state == sandbox::Lookup::State::kNotReady) {
       return fail_plan(plan, Code::kSandboxNotReady, {}, Side::kUpstream);
     }
     target.known = true;
-    target.uid = found.record->uid;
+    target.uid = found.record->pool_uid;
     target.address = found.record->address;
     target.port = sandbox::port_for(*found.record, route.port, options_.default_port);
   } else if (use_pod_ip) {
@@ -293,7 +293,7 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   out.fields.push_back({"X-Forwarded-Proto", proto.value_or("http")});
 }
 
-void RouterFrontEnd::edit_response(const http::ResponseHead& head, const Plan&, http::ResponseOut& out) const {
+void RouterFrontEnd::edit_response(const http::ResponseHead& head, Plan&, http::ResponseOut& out) const {
   out.clear();
   out.status = head.status;
   out.reason = head.reason();

@@ -18,7 +18,7 @@ class RouterFrontEnd final : public FrontEnd {
 
   void plan(const Inquiry& inquiry, Plan& plan) const override;
   void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const override;
-  void edit_response(const http::ResponseHead& head, const Plan& plan, http::ResponseOut& out) const override;
+  void edit_response(const http::ResponseHead& head, Plan& plan, http::ResponseOut& out) const override;
   std::string client_ip(const Inquiry& inquiry) const override;
   void render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const override;
 
