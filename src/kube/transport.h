@@ -43,6 +43,8 @@ struct Response {
 class StreamSink {
  public:
   virtual ~StreamSink() = default;
+  /// The head has come, its status is 2xx.
+  virtual void on_open() {}
   /// Bytes of a body with status 2xx, cut anywhere. False ends the stream (StreamEnd::kRefused).
   virtual bool on_bytes(std::string_view bytes) = 0;
   /// For how long the other side may stay silent from now on; asked at the start, when the head has come, and after

@@ -23,19 +23,19 @@
 
 namespace sandgate::kube {
 
-/// What to watch. Group and version have been found by discovery (discovery.h); an empty group is the core one.
+/// What to watch. An empty group is the core one.
 struct Resource {
-  std::string group;    ///< agents.x-k8s.io
-  std::string version;  ///< v1beta1
-  std::string plural;   ///< sandboxes
-  std::string ns;       ///< namespace; empty: all
+  std::string group;  ///< agents.x-k8s.io
+  /// Best first; the first one served is used (discovery.h). With a single one nothing is asked. Where the server
+  /// answers no discovery, each is tried by a list. Found afresh after a 404.
+  std::vector<std::string> versions;
+  std::string plural;  ///< sandboxes
+  std::string ns;      ///< namespace; empty: all
   std::string label_selector;
   std::string field_selector;
 };
 
-/// `/apis/agents.x-k8s.io/v1beta1/namespaces/x/sandboxes`, without a query.
-std::string collection_path(const Resource& resource);
-/// `sandboxes.agents.x-k8s.io/v1beta1 in namespace x`: for messages.
+/// `sandboxes.agents.x-k8s.io in namespace x`: for messages.
 std::string describe(const Resource& resource);
 
 enum class EventType : uint8_t { kAdded, kModified, kDeleted };
@@ -53,6 +53,8 @@ struct WatchState {
   std::string error;      ///< of kBroken: what, where, and what can be done
   MonoTime since{};       ///< when this phase was entered (a repeated failure keeps the first one's time)
   unsigned failures = 0;  ///< in a row
+  int status = 0;         ///< of kBroken: the HTTP status of the refusal; 0: it was something else
+  std::string version;    ///< of the group, once it is known: v1beta1
 };
 
 /// Counts since the start; read through Watcher::counters() from any thread.
@@ -73,10 +75,11 @@ struct WatchCounters {
 /// same lock), so an implementation needs no lock against itself. Views live until the call returns. It must not call
 /// back into the Watcher, except counters().
 ///
-/// Lists. What comes between on_list_begin() and on_list_end() is the whole new state and replaces the old one at
-/// on_list_end(), not before. A list that breaks off is not reported: another on_list_begin() begins afresh and what
-/// was gathered is to be dropped. Order. After on_list_end() events follow in the server's order. The same event may
-/// come twice after a reconnect; an object's metadata.uid and metadata.resourceVersion tell.
+/// Lists. The same object may come twice in one list; the later counts. What comes between on_list_begin() and
+/// on_list_end() is the whole new state and replaces the old one at on_list_end(), not before. A list that breaks off
+/// is not reported: another on_list_begin() begins afresh and what was gathered is to be dropped. Order. After
+/// on_list_end() events follow in the server's order. The same event may come twice after a reconnect; an object's
+/// metadata.uid and metadata.resourceVersion tell.
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
@@ -108,6 +111,7 @@ struct WatchOptions {
   Millis backoff_first{200}, backoff_max{10'000};
   unsigned jitter_percent = 50;       ///< a wait is drawn from ± this around the doubled one
   unsigned failures_before_list = 3;  ///< in a row, then LIST instead of WATCH
+  Millis retry_after_max{300'000};    ///< a longer Retry-After is cut to this
   Millis short_watch{1'000};  ///< a stream that ended cleanly sooner than this counts as a failure for the back-off
   size_t object_bytes_max = size_t{16} * 1024 * 1024;          ///< of one line or one item of a list
   uint64_t list_bytes_max = uint64_t{4} * 1024 * 1024 * 1024;  ///< of one page
