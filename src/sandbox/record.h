@@ -39,9 +39,11 @@ struct SandboxRecord {
   std::string user;                  ///< of path routing: the value of the user label, `default` when there is none
   std::string service;               ///< status.service; empty: none
   std::string service_fqdn;          ///< status.serviceFQDN; empty: none
-  std::string reason;                ///< of the Ready condition, while not ready; empty: there is no such condition
-  std::string message;               ///< of the Ready condition, while not ready
+  /// Of the Ready condition, while not ready. `NoConditions` or `ReadyConditionMissing` where there is none.
+  std::string reason;
+  std::string message;         ///< of the Ready condition, while not ready
   Secret access_token;         ///< BatchSandbox, Sandbox: the secure-access annotation, trimmed; empty: unprotected
+  bool has_status = true;      ///< does the object have a status at all?
   int64_t created_s = 0;       ///< creationTimestamp, Unix seconds; 0: unknown
   int32_t replicas = 0;        ///< BatchSandbox: status.replicas
   int32_t ready_replicas = 0;  ///< BatchSandbox: status.ready

@@ -26,6 +26,11 @@ RecordPtr TableBuilder::find(std::string_view ns, std::string_view id) const {
                   [&](const SandboxRecord& record) { return record.id == id && record.ns == ns; });
 }
 
+RecordPtr TableBuilder::user_path(std::string_view user, std::string_view id) const {
+  return entry_of(hash_of(ByUserPath{user, id}), Kind::kUserPath,
+                  [&](const SandboxRecord& record) { return record.id == id && record.user == user; });
+}
+
 /// The shard of this hash, as a copy that may be changed until the next build().
 RoutingTable::Shard& TableBuilder::open(uint64_t hash) {
   const size_t at = Table::shard_of(hash);

@@ -26,6 +26,8 @@ class TableBuilder {
 
   /// The record under this name; null when there is none.
   RecordPtr find(std::string_view ns, std::string_view id) const;
+  /// Who answers for this user path; null when nobody does.
+  RecordPtr user_path(std::string_view user, std::string_view id) const;
   size_t size() const { return size_; }
   /// Did anything change since the last build()?
   bool changed() const { return changed_; }
