@@ -55,6 +55,7 @@ struct WatchState {
   unsigned failures = 0;  ///< in a row
   int status = 0;         ///< of kBroken: the HTTP status of the refusal; 0: it was something else
   std::string version;    ///< of the group, once it is known: v1beta1
+  std::string note;       ///< why lists are not streamed although they should be; empty: no such thing
 };
 
 /// Counts since the start; read through Watcher::counters() from any thread.
@@ -96,12 +97,12 @@ class WatchSink {
 
   /// Resync: a second list beside the running watch, to find drift (WatchOptions::resync_every). It is at least as new
   /// as every event delivered before on_resync_begin(); events may come between its calls. What is right to do:
-  /// remember the UIDs that events touch while it runs and leave those alone; of the others take over what differs, and
-  /// at a complete end remove what was known at the begin and not listed: each is one count of drift. An incomplete one
-  /// (`complete` false, also before an on_list_begin()) changes nothing more.
+  /// remember the UIDs that events touch while it runs and leave those alone; at a complete end take over what differs
+  /// in the others and remove what was known at the begin and not listed: each is one count of drift. One that is not
+  /// complete changes nothing; `error` says why (empty: a stop, or a list from the start that made it needless).
   virtual void on_resync_begin() {}
   virtual void on_resync_object(std::string_view /*object_json*/) {}
-  virtual void on_resync_end(bool /*complete*/) {}
+  virtual void on_resync_end(bool /*complete*/, std::string_view /*error*/) {}
 };
 
 struct WatchOptions {
