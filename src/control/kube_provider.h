@@ -1,0 +1,104 @@
+// Sandboxes from the Kubernetes API: one blocking watch per resource and namespace, one store, and a publisher that
+// gathers changes for some milliseconds and hands every worker the same new table.
+//
+//   watch threads ──objects──▶ Store (one lock) ──dirty──▶ publisher thread ──table──▶ on_table
+//
+// A failing API server never empties the table: what is known stays, and staleness() says for how long it has not been
+// confirmed.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "kube/transport.h"
+#include "kube/watcher.h"
+#include "sandbox/store.h"
+
+namespace sandgate::control {
+
+struct KubeProviderOptions {
+  sandbox::StoreOptions store;
+  bool sandboxes = true;
+  bool batch_sandboxes = false;
+  bool pods = false;  ///< also those a Sandbox owns: their addresses, readiness and UIDs are newer than its status
+  std::vector<std::string> namespaces;  ///< empty: all, by one watch
+  /// With `namespaces` empty: watched instead of all when the API server forbids the list over all (403); empty: none.
+  std::string fallback_namespace;
+  std::string label_selector;  ///< of the sandboxes
+  Millis resync_every{0};      ///< 0: never
+  bool streaming_list = false;
+  Millis batch{10};  ///< how long changes are gathered before a table is made
+};
+
+/// Read from any thread.
+struct KubeProviderStatus {
+  bool complete = false;  ///< has there been one complete list of everything?
+  /// For how long some watch has not been up to date; 0 while all are.
+  Seconds stale{0};
+  std::string trouble;  ///< what is wrong with one that is not; empty: nothing
+  size_t sandboxes = 0;
+  sandbox::StoreCounters store;
+  kube::WatchCounters watch;  ///< summed over all
+};
+
+class KubeProvider {
+ public:
+  using OnTable = std::function<void(std::shared_ptr<const sandbox::RoutingTable>)>;
+  /// One line for the log; from any of the provider's threads, one at a time.
+  enum class Tone : uint8_t { kInfo, kWarning };
+  using OnNote = std::function<void(Tone tone, const std::string& line)>;
+
+  /// `transport` must outlive it. The callbacks run on the provider's threads.
+  KubeProvider(kube::KubeTransport& transport, KubeProviderOptions options, OnTable on_table, OnNote on_note);
+  ~KubeProvider();
+  KubeProvider(const KubeProvider&) = delete;
+  KubeProvider& operator=(const KubeProvider&) = delete;
+
+  /// The table to begin with: empty and not complete.
+  std::shared_ptr<const sandbox::RoutingTable> first_table();
+  void start();
+  /// No callback runs after this. Idempotent.
+  void stop();
+  /// Waits until the first complete table has been handed over. False when `limit` is over, or `stop` was asked for.
+  bool wait_complete(Millis limit, std::stop_token stop);
+
+  KubeProviderStatus status() const;
+
+ private:
+  class Watch;
+
+  void publish(std::stop_token stop);
+  void mark_changed();  ///< with the lock held
+  void note(Tone tone, const std::string& line);
+
+  kube::KubeTransport& transport_;
+  const KubeProviderOptions options_;
+  const OnTable on_table_;
+  const OnNote on_note_;
+  std::mutex note_mutex_;
+
+  mutable std::mutex mutex_;  ///< guards what follows
+  std::condition_variable_any changed_;
+  sandbox::Store store_;
+  bool dirty_ = false;
+  bool published_complete_ = false;
+  std::condition_variable_any completed_;
+
+  /// Tables given out, oldest first: the last one to let go of a table pays for freeing it, and that shall not be a
+  /// worker in the middle of requests.
+  std::deque<std::shared_ptr<const sandbox::RoutingTable>> given_out_;
+  std::vector<std::unique_ptr<Watch>> watches_;
+  std::jthread publisher_;
+};
+
+}  // namespace sandgate::control
