@@ -166,7 +166,8 @@ bool H1ServerConnection::end(const http::Trailers& trailers) {
 }
 
 bool H1ServerConnection::rest_is_cheap() const {
-  return decoder_.complete() || (!body_withheld_ && decoder_.opaque_left() <= kReadAwayMax);
+  if (decoder_.complete()) return true;
+  return !body_withheld_ && decoder_.left_is_known() && decoder_.opaque_left() <= kReadAwayMax;
 }
 
 void H1ServerConnection::finish() {

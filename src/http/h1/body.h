@@ -26,6 +26,8 @@ class BodyDecoder {
   bool complete() const { return std::holds_alternative<Complete>(state_); }
   /// Payload bytes that follow with no framing among them; kUnbounded for a body that ends with the connection.
   uint64_t opaque_left() const;
+  /// Is opaque_left() all that is left? Not in a chunked body, where more chunks may follow.
+  bool left_is_known() const { return complete() || std::holds_alternative<Fixed>(state_); }
   void skip(uint64_t n);
   /// Trailer section kept by a chunked body that is complete; empty otherwise.
   const std::string& trailer_bytes() const;
