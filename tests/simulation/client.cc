@@ -443,9 +443,20 @@ void SimClient::on_broken(PeerEnd& end) {
   connection_over(false, "reset");
 }
 
+/// A pipelined answer without framing is cut by a reset, which may overtake the whole answers before it.
+bool SimClient::later_cut_resets() const {
+  return std::any_of(in_flight_.begin(), in_flight_.end(), [first = in_flight_.front()](const ExchangeRecord* record) {
+    const bool ends_with_connection = record->plan.response_form == BodyForm::kUntilClose || record->plan.http10;
+    return record != first && ends_with_connection && !record->attempts.empty();
+  });
+}
+
 /// The connection has ended: what was under way on it is cut, and the rest goes to a new one.
 void SimClient::connection_over(bool excused, const char* why) {
   script_->stop();
+  if (!in_flight_.empty() && later_cut_resets()) {
+    ledger_.excuse(*in_flight_.front(), "the answer behind it was cut by a reset");
+  }
   bool first = true;
   for (ExchangeRecord* record : in_flight_) {
     if (excused || close_done_ || doubtful_ || !first) ledger_.excuse(*record, std::string("connection over: ") + why);

@@ -58,6 +58,7 @@ class SimClient final : private PeerActor {
   void resolve(ExchangeRecord& record, Outcome outcome);
   void check_trailers(const ExchangeRecord& record);
   void connection_over(bool excused, const char* why);
+  bool later_cut_resets() const;
   ExchangeRecord* current() { return in_flight_.empty() ? nullptr : in_flight_.front(); }
   void say(const std::string& text);
 
