@@ -41,6 +41,7 @@ struct UserEntry {
   Secret password;
   std::optional<ExecPlugin> exec;
   bool exec_wants_cluster_info = false;
+  std::string auth_provider;     ///< name of an old built-in plugin; nobody serves those any more
   std::string impersonate_user;  ///< `as`
   std::string impersonate_uid;   ///< `as-uid`
   std::vector<std::string> impersonate_groups;
