@@ -134,7 +134,7 @@ Failure H1ClientConnection::io_failure(int) const {
 
 Failure H1ClientConnection::cut_failure() const {
   const bool stale = reused_ && received_ == 0;
-  return {Side::kUpstream, Code::kUpstreamReset, stale || SG_PLANTED(3) ? Retry::kIfReused : Retry::kNever};
+  return {Side::kUpstream, Code::kUpstreamReset, stale ? Retry::kIfReused : Retry::kNever};
 }
 
 Failure H1ClientConnection::malformed_failure() const { return {Side::kUpstream, Code::kBadResponse, Retry::kNever}; }

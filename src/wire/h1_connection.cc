@@ -133,7 +133,8 @@ http::ReadResult H1Connection::read_body() {
       case Fill::kBlocked:
         return {http::ReadStatus::kBlocked};
       case Fill::kEof:
-        if (decoder_.end_of_input() || SG_PLANTED(2)) return {http::ReadStatus::kEnd};
+        if (SG_PLANTED(2)) decoder_ = http::h1::BodyDecoder();
+        if (decoder_.end_of_input()) return {http::ReadStatus::kEnd};
         fail(cut_failure());
         return {http::ReadStatus::kAborted};
       case Fill::kFailed:

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 
@@ -31,8 +32,8 @@ class Planted : public ::testing::TestWithParam<int> {};
 
 constexpr unsigned kChildSecondsMax = 100;
 
-/// In a child process: a bug may also end it, by an assertion, or make it spin until the alarm. Both are catches as
-/// well.
+/// In a child process: a bug may also end it, by an assertion, which is a catch as well. One that takes until the alarm
+/// is none: who waits could not tell it from a slow machine.
 TEST_P(Planted, IsCaught) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
@@ -46,8 +47,9 @@ TEST_P(Planted, IsCaught) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   if (WIFSIGNALED(status)) std::cout << "caught: ended by signal " << WTERMSIG(status) << "\n";
-  EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0)
-      << "bug " << GetParam() << " went unnoticed in " << kSeedsMax << " seeds";
+  const bool ended = WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM;
+  EXPECT_TRUE(ended || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+      << "bug " << GetParam() << " went unnoticed in " << kSeedsMax << " seeds or " << kChildSecondsMax << " s";
 }
 
 // 1: an edge is lost. 2: a cut body looks complete. 3: a POST is sent again. 4: a pooled connection keeps bytes nobody
