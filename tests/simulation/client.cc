@@ -443,11 +443,14 @@ void SimClient::on_broken(PeerEnd& end) {
   connection_over(false, "reset");
 }
 
-/// A pipelined answer without framing is cut by a reset, which may overtake the whole answers before it.
+/// A cut pipelined answer may take whole answers before it along: without framing it is cut by a reset, and closing
+/// with further requests unread is one, too.
 bool SimClient::later_cut_resets() const {
   return std::any_of(in_flight_.begin(), in_flight_.end(), [first = in_flight_.front()](const ExchangeRecord* record) {
-    const bool ends_with_connection = record->plan.response_form == BodyForm::kUntilClose || record->plan.http10;
-    return record != first && ends_with_connection && !record->attempts.empty();
+    const bool cut_by_sandbox = record->plan.manner != SandboxManner::kPlain;
+    const bool cut_by_network = std::any_of(record->attempts.begin(), record->attempts.end(),
+                                            [](const UpstreamRecord* upstream) { return upstream->fault_struck; });
+    return record != first && !record->attempts.empty() && (cut_by_sandbox || cut_by_network);
   });
 }
 
