@@ -39,6 +39,12 @@ void Plan::clear() {
   forwarded_host.clear();
   made.clear();
   message.clear();
+  subject.clear();
+  request_id.clear();
+  retry_after_s = 0;
+  html = false;
+  drop = {};
+  place.release();
 }
 
 }  // namespace sandgate::front

@@ -13,8 +13,10 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/ip_address.h"
+#include "http/forwarding.h"
 #include "http/framing.h"
 #include "http/head.h"
+#include "policy/keyed_limit.h"
 
 namespace sandgate::sandbox {
 class RoutingTable;
@@ -82,6 +84,13 @@ struct Plan {
   std::string forwarded_host;
   std::list<std::string> made;  ///< further values and rewritten ones; stable while the exchange lasts
   std::string message;          ///< kFail: what render() says beside the code, where it is not static text
+  std::string subject;          ///< the sandbox as the client named it: for render()
+  std::string request_id;       ///< the client's or made by us; empty: the mode has none
+  uint32_t retry_after_s = 0;   ///< kFail: what Retry-After says; 0: the mode's usual
+  bool html = false;            ///< the client is a browser: render() may answer with a page
+  http::FieldSet drop;          ///< request fields that are not sent on, beside those the mode never sends on
+  /// Counts against a limit of the mode's own; given back when the exchange, or the tunnel it became, is over.
+  policy::KeyedLimit::Lease place;
 
   void clear();
 };

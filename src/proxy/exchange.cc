@@ -235,9 +235,11 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
     MonoTime started;
     policy::KeyedLimit::Lease websocket_place;
     policy::KeyedLimit::Lease sandbox_place;
+    policy::KeyedLimit::Lease mode_place;
   };
   auto rest = std::make_shared<Rest>(Rest{services_, SavedRecord(make_record(client_ip, upstream_address)), started_,
-                                          std::move(websocket_place_), std::move(sandbox_place_)});
+                                          std::move(websocket_place_), std::move(sandbox_place_),
+                                          std::move(plan_.place)});
   auto done = [rest](const TunnelEnd& end) {
     observe::AccessRecord record = rest->record.view();
     record.time = rest->services.loop.clock().wall();

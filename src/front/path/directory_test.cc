@@ -1,0 +1,171 @@
+// Contract path-proxy 3.2, 4.2 and 5.3.
+#include "front/path/directory.h"
+
+#include <gtest/gtest.h>
+
+#include "front/path/target.h"
+#include "front/path/test_table.h"
+
+namespace sandgate::front::path {
+namespace {
+
+std::string list(const Directory& directory, const Directory::Filter& filter = {}, std::string_view after = {},
+                 size_t limit = 0) {
+  std::string out;
+  return directory.append_list(out, filter, after, limit) ? out : "no such entry";
+}
+
+std::string available(const Directory& directory, std::string_view user, size_t max = 100) {
+  std::string out;
+  directory.append_available(out, user, {}, max);
+  return out;
+}
+
+TEST(DirectoryTest, Empty) {
+  TestTable t;
+  const Directory directory(*t.build(), RouteBy::kAuto);
+  EXPECT_EQ(list(directory), R"({"count":0,"sandboxes":[]})");
+  EXPECT_EQ(available(directory, "alice"), "[]");
+}
+
+TEST(DirectoryTest, OrderAndForm) {
+  TestTable t;
+  t.put(TestTable::record("bob", "zeta", "alpha"));
+  t.put(TestTable::record("alice", "b", "default"));
+  auto cold = TestTable::record("alice", "a", "default");
+  cold.state = sandbox::State::kStarting;
+  cold.service = "sandbox-a";
+  t.put(cold);
+  t.put(TestTable::plain("carol", "c", "10.0.0.3"));
+  const Directory directory(*t.build(), RouteBy::kAuto);
+  EXPECT_EQ(list(directory), R"({"count":4,"sandboxes":[)"
+                             R"({"path":"bob/zeta","service":"zeta","namespace":"alpha","ready":true},)"
+                             R"({"path":"alice/a","service":"sandbox-a","namespace":"default","ready":false},)"
+                             R"({"path":"alice/b","service":"b","namespace":"default","ready":true},)"
+                             R"({"path":"carol/c","service":"","namespace":"default","ready":true}]})");
+  EXPECT_EQ(available(directory, "alice"), R"(["alice/a","alice/b"])");
+  EXPECT_EQ(available(directory, "alice", 1), R"(["alice/a"])");
+  EXPECT_EQ(available(directory, "ali"), "[]");
+  EXPECT_EQ(available(directory, ""), R"(["alice/a","alice/b","bob/zeta","carol/c"])");
+}
+
+TEST(DirectoryTest, PagesAndFilters) {
+  TestTable t;
+  for (const char* name : {"a", "b", "c", "d"}) t.put(TestTable::record(name[0] < 'c' ? "alice" : "bob", name));
+  const Directory directory(*t.build(), RouteBy::kAuto);
+  EXPECT_NE(list(directory, {}, "", 2).find(R"({"count":2,"sandboxes":[{"path":"alice/a")"), std::string::npos);
+  EXPECT_NE(list(directory, {}, "alice/b", 1).find(R"({"count":1,"sandboxes":[{"path":"bob/c")"), std::string::npos);
+  EXPECT_EQ(list(directory, {}, "bob/d", 10), R"({"count":0,"sandboxes":[]})");
+  EXPECT_EQ(list(directory, {}, "bob/e", 10), "no such entry");
+  const auto only_bob = [](std::string_view user, std::string_view) { return user == "bob"; };
+  const std::string bobs = list(directory, only_bob);
+  EXPECT_NE(bobs.find(R"({"count":2,)"), std::string::npos);
+  EXPECT_EQ(bobs.find("alice"), std::string::npos);
+  const auto nobody = [](std::string_view, std::string_view) { return false; };
+  EXPECT_EQ(list(directory, nobody), R"({"count":0,"sandboxes":[]})");
+}
+
+TEST(DirectoryTest, LosersAndSandboxesWithoutARouteAreNotListed) {
+  TestTable t;
+  t.put(TestTable::record("alice", "a", "team1"));
+  t.put(TestTable::record("alice", "a", "team2"), false);
+  auto lost = TestTable::record("alice", "b");
+  lost.service.clear();
+  lost.service_fqdn.clear();
+  t.put(lost);
+  const Directory directory(*t.build(), RouteBy::kAuto);
+  EXPECT_EQ(list(directory),
+            R"({"count":1,"sandboxes":[{"path":"alice/a","service":"a","namespace":"team1","ready":true}]})");
+}
+
+TEST(ReachTest, HostFirstThatIsThere) {
+  auto record = TestTable::record("alice", "a");
+  record.address = *IpAddress::parse("10.0.0.1");
+  EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kFqdn);
+  EXPECT_EQ(reach_of(record, RouteBy::kService), Reach::kFqdn);
+  EXPECT_EQ(reach_of(record, RouteBy::kPodIp), Reach::kAddress);
+  EXPECT_EQ(shown_service(record, RouteBy::kPodIp), "");
+  record.service_fqdn = "not a name";
+  EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kService);
+  record.service = "Not-a-label";
+  EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kAddress);
+  EXPECT_EQ(reach_of(record, RouteBy::kService), Reach::kNone);
+  record.address.reset();
+  EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kNone);
+  record.service = "a";
+  EXPECT_EQ(reach_of(record, RouteBy::kPodIp), Reach::kService);
+}
+
+TEST(ReachTest, Targets) {
+  const PathOptions options;
+  auto record = TestTable::record("alice", "a", "team");
+  record.addresses = {*IpAddress::parse("10.0.0.1"), *IpAddress::parse("fd00::1")};
+  record.address = record.addresses[0];
+  Target target;
+  fill_target(record, options, target);
+  EXPECT_EQ(target.dns_name, "a.team.svc.cluster.local");
+  EXPECT_EQ(target.authority, "a.team.svc.cluster.local:8888");
+  EXPECT_EQ(target.expected, record.addresses);
+  EXPECT_FALSE(target.address);
+  EXPECT_TRUE(target.known);
+  EXPECT_EQ(target.uid, "pod-a");
+  EXPECT_EQ(target.port, 8888);
+
+  record.service_fqdn = "a.team.svc.other.domain.";
+  record.port = 3000;
+  target.clear();
+  fill_target(record, options, target);
+  EXPECT_EQ(target.authority, "a.team.svc.other.domain:3000");
+
+  record.service_fqdn.clear();
+  target.clear();
+  PathOptions domain;
+  domain.cluster_domain = "k8s.example";
+  fill_target(record, domain, target);
+  EXPECT_EQ(target.dns_name, "a.team.svc.k8s.example");
+
+  PathOptions by_pod;
+  by_pod.route_by = RouteBy::kPodIp;
+  record.address = record.addresses[1];
+  target.clear();
+  fill_target(record, by_pod, target);
+  EXPECT_EQ(target.authority, "[fd00::1]:3000");
+  EXPECT_EQ(target.address, record.address);
+  EXPECT_EQ(target.dns_name, "");
+  EXPECT_TRUE(target.expected.empty());
+}
+
+TEST(DirectoryCacheTest, NewTableNewDirectoryButNotAllTheTime) {
+  TestTable t;
+  for (int i = 0; i < 100; ++i) t.put(TestTable::record("alice", "a" + std::to_string(i)));
+  DirectoryCache cache(RouteBy::kAuto);
+  const MonoTime start{Seconds(1000)};
+  const auto first_table = t.builder.build();
+  const auto first = cache.of(*first_table, start);
+  EXPECT_EQ(first->size(), 100U);
+  EXPECT_EQ(cache.of(*first_table, start + Seconds(9)), first);
+  EXPECT_EQ(cache.count(*first_table, start), 100U);
+  t.put(TestTable::record("alice", "b"));
+  const auto second_table = t.builder.build();
+  EXPECT_EQ(cache.of(*second_table, start + Nanos(100'000)), first) << "1 ms at 100 sandboxes";
+  EXPECT_EQ(cache.count(*second_table, start + Nanos(100'000)), 100U);
+  const auto second = cache.of(*second_table, start + Millis(2));
+  EXPECT_EQ(second->size(), 101U);
+  EXPECT_EQ(cache.count(*second_table, start + Millis(2)), 101U);
+  EXPECT_EQ(cache.of(*first_table, start + Seconds(9)), second) << "a worker that still has the older table";
+}
+
+TEST(DirectoryTest, TenThousandEntries) {
+  TestTable t;
+  for (int i = 0; i < 10'000; ++i) {
+    t.put(TestTable::record("user-" + std::to_string(i % 500), "sandbox-" + std::to_string(i),
+                            "ns" + std::to_string(i % 7)));
+  }
+  const auto* table = t.build();
+  const Directory directory(*table, RouteBy::kAuto);
+  EXPECT_EQ(directory.size(), 10'000U);
+  EXPECT_TRUE(list(directory).starts_with(R"({"count":10000,"sandboxes":[{"path":"user-0/sandbox-0",)"));
+}
+
+}  // namespace
+}  // namespace sandgate::front::path
