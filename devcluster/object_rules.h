@@ -1,0 +1,22 @@
+// What each kind asks of its objects, and what it fills in.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "devcluster/json.h"
+#include "devcluster/resources.h"
+#include "devcluster/status.h"
+
+namespace sandgate::devcluster {
+
+/// An object with a metadata object, its labels and annotations texts, apiVersion and kind (where given) those of the
+/// type.
+Answer<void> check_shape(const ResourceType& type, const Json& body);
+Answer<void> check_name(const ResourceType& type, std::string_view name);
+/// The fields this kind cannot do without.
+Answer<void> check_content(const ResourceType& type, const Json& body);
+/// What a client may leave out. `now` is for the conditions of definitions.
+void set_defaults(const ResourceType& type, Json& body, const std::string& now);
+
+}  // namespace sandgate::devcluster
