@@ -13,23 +13,21 @@
 namespace sandgate::config {
 namespace {
 
-const std::vector<std::string_view>& flag_names() {
-  static const std::vector<std::string_view> kNames = [] {
-    std::vector<std::string_view> names = {"help", "version", "config"};
-    for (const Setting& s : router_settings()) {
-      if (s.has_flag()) names.push_back(s.name);
-    }
-    for (const AbsentSetting& s : absent_settings()) names.push_back(s.name);
-    return names;
-  }();
-  return kNames;
-}
+using Names = std::vector<std::string_view>;
 
-bool is_flag_name(std::string_view name) { return std::ranges::find(flag_names(), name) != flag_names().end(); }
+Names flag_names(const Schema& schema) {
+  Names names = {"help", "version", "config"};
+  for (const Setting& s : schema.settings) {
+    if (s.has_flag()) names.push_back(s.name);
+  }
+  for (const AbsentSetting& s : schema.absent) names.push_back(s.name);
+  return names;
+}
 
 /// `-name` becomes `--name`, and `--name=` becomes `--name` and an empty word: CLI11 would take the next word
 /// for it.
-std::vector<std::string> normalised(std::span<const std::string> arguments) {
+std::vector<std::string> normalised(const Names& names, std::span<const std::string> arguments) {
+  const auto is_flag_name = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
   std::vector<std::string> out;
   bool flags_ended = false;
   for (const std::string& argument : arguments) {
@@ -53,11 +51,11 @@ std::vector<std::string> normalised(std::span<const std::string> arguments) {
   return out;
 }
 
-std::string stray(std::string_view word) {
+std::string stray(const Names& names, std::string_view word) {
   if (word.size() > 1 && word.front() == '-') {
     const std::string_view flag = word.substr(0, word.find('='));
     const size_t dashes = std::min(flag.find_first_not_of('-'), flag.size());
-    const std::string_view near = nearest(flag.substr(dashes), flag_names());
+    const std::string_view near = nearest(flag.substr(dashes), names);
     return near.empty() ? fmt::format("unknown flag {} (--help lists all)", quoted(flag))
                         : fmt::format("unknown flag {}; did you mean --{}?", quoted(flag), near);
   }
@@ -80,7 +78,8 @@ void collect(const CLI::App& app, const std::string& name, bool is_list, Command
 
 }  // namespace
 
-CommandLine parse_command_line(std::span<const std::string> arguments) {
+CommandLine parse_command_line(const Schema& schema, std::span<const std::string> arguments) {
+  const Names names = flag_names(schema);
   CommandLine out;
   CLI::App app;
   app.set_help_flag();  // none of CLI11's: the help text comes from the table
@@ -96,12 +95,12 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
     CLI::Option* option = is_bool ? app.add_flag("--" + name) : app.add_option("--" + name);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   };
-  for (const Setting& s : router_settings()) {
+  for (const Setting& s : schema.settings) {
     if (s.has_flag()) add(s.name, s.is_bool);
   }
-  for (const AbsentSetting& s : absent_settings()) add(std::string(s.name), s.is_bool);
+  for (const AbsentSetting& s : schema.absent) add(std::string(s.name), s.is_bool);
 
-  std::vector<std::string> words = normalised(arguments);
+  std::vector<std::string> words = normalised(names, arguments);
   std::ranges::reverse(words);  // CLI11 takes them from the back
   try {
     app.parse(words);
@@ -112,11 +111,11 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   out.help = help;
   out.version = version;
   if (config->count() > 0) out.config_file = config_file;
-  for (const std::string& word : app.remaining()) out.problems.push_back(stray(word));
-  for (const Setting& s : router_settings()) {
+  for (const std::string& word : app.remaining()) out.problems.push_back(stray(names, word));
+  for (const Setting& s : schema.settings) {
     if (s.has_flag()) collect(app, s.name, s.is_list, out);
   }
-  for (const AbsentSetting& s : absent_settings()) collect(app, std::string(s.name), false, out);
+  for (const AbsentSetting& s : schema.absent) collect(app, std::string(s.name), false, out);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The command line of `sandgate router`, split into settings and their texts. CLI11's types stay in
+// The command line of a product, split into settings and their texts. CLI11's types stay in
 // command_line.cc.
 #pragma once
 
@@ -9,6 +9,8 @@
 #include <vector>
 
 namespace sandgate::config {
+
+struct Schema;
 
 struct GivenFlag {
   std::string name;   ///< without dashes; of a Setting or an AbsentSetting
@@ -26,6 +28,6 @@ struct CommandLine {
 /// Arguments after the program's and the command's name. `--flag VALUE`, `--flag=VALUE`, and as Go's programs
 /// take them also `-flag`; boolean flags take a value after `=` only. The last of a repeated flag wins, lists
 /// add up.
-CommandLine parse_command_line(std::span<const std::string> arguments);
+CommandLine parse_command_line(const Schema& schema, std::span<const std::string> arguments);
 
 }  // namespace sandgate::config

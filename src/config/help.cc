@@ -29,9 +29,9 @@ void wrap(std::string& out, std::string_view text) {
   out += '\n';
 }
 
-std::string default_text(const Setting& s) {
+std::string default_text(const Schema& schema, const Setting& s) {
   if (!s.show) return "unset";
-  const std::string value = s.show(Options{});
+  const std::string value = s.show(schema.defaults);
   return value.empty() ? "empty" : value;
 }
 
@@ -47,19 +47,21 @@ std::string cell(std::string_view text) {
 
 }  // namespace
 
-std::string router_help() {
-  std::string out =
-      "Usage: sandgate router [FLAGS]\n\n"
-      "Routes HTTP/1.1 and WebSocket traffic to sandboxes by X-Sandbox-* headers.\n"
+std::string help_text(const Schema& schema) {
+  std::string out = fmt::format("Usage: sandgate {} [FLAGS]\n\n{}\n", schema.command, schema.does);
+  out +=
       "A flag goes before the file (--config, keys as the flags without dashes), the file before\n"
       "the environment, the environment before the default. A DURATION has units: 180s, 1m30s, 200ms.\n\n"
       "  --config FILE\n"
-      "        YAML file, a flat map of settings. Environment: SANDBOX_ROUTER_CONFIG.\n"
+      "        YAML file, a flat map of settings. Environment: ";
+  out += schema.config_file;
+  out +=
+      ".\n"
       "  --help, -h\n        This text.\n"
       "  --version\n        The version.\n\n"
       "SANDGATE_STRICT_CONFIG=true makes a bad value in the environment an error instead of a warning.\n";
   std::string section;
-  for (const Setting& s : router_settings()) {
+  for (const Setting& s : schema.settings) {
     if (s.section != section) {
       section = s.section;
       fmt::format_to(std::back_inserter(out), "\n{}:\n", section);
@@ -69,7 +71,7 @@ std::string router_help() {
     } else {
       fmt::format_to(std::back_inserter(out), "  {} (environment only)\n", s.environment.name);
     }
-    std::string text = fmt::format("{} Accepted: {}. Default: {}.", s.help, s.accepted, default_text(s));
+    std::string text = fmt::format("{} Accepted: {}. Default: {}.", s.help, s.accepted, default_text(schema, s));
     if (s.has_flag() && !s.environment.name.empty()) {
       text += fmt::format(" Environment: {} ({}).", s.environment.name, s.environment.accepted);
     }
@@ -81,13 +83,13 @@ std::string router_help() {
   return out;
 }
 
-std::string settings_markdown() {
+std::string settings_markdown(const Schema& schema) {
   std::string out;
   std::string section;
-  for (const Setting& s : router_settings()) {
+  for (const Setting& s : schema.settings) {
     if (s.section != section) {
       fmt::format_to(std::back_inserter(out),
-                     "{}### {}\n\n| Flag and key | Default | Accepted | Environment | Meaning "
+                     "{}#### {}\n\n| Flag and key | Default | Accepted | Environment | Meaning "
                      "|\n|---|---|---|---|---|\n",
                      section.empty() ? "" : "\n", s.section);
       section = s.section;
@@ -98,7 +100,7 @@ std::string settings_markdown() {
             ? ""
             : fmt::format("`{}`{}", s.environment.name,
                           s.environment.accepted == s.accepted ? "" : ": " + s.environment.accepted);
-    fmt::format_to(std::back_inserter(out), "| {} | {} | {} | {} | {} |\n", name, cell(default_text(s)),
+    fmt::format_to(std::back_inserter(out), "| {} | {} | {} | {} | {} |\n", name, cell(default_text(schema, s)),
                    cell(s.accepted), cell(variable), cell(s.help));
   }
   return out;

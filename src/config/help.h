@@ -5,10 +5,12 @@
 
 namespace sandgate::config {
 
-/// What `sandgate router --help` prints.
-std::string router_help();
+struct Schema;
+
+/// What `sandgate COMMAND --help` prints.
+std::string help_text(const Schema& schema);
 
 /// The tables of docs/configuration.md, a heading and a table for each section.
-std::string settings_markdown();
+std::string settings_markdown(const Schema& schema);
 
 }  // namespace sandgate::config

@@ -42,8 +42,9 @@ std::string fallback(const Setting& s, const Options& options) {
   return fmt::format("; using {}", value.empty() ? "empty" : value);
 }
 
-void apply_environment(const Environment& environment, bool strict, Options& options, Problems& problems) {
-  for (const Setting& s : router_settings()) {
+void apply_environment(const Schema& schema, const Environment& environment, bool strict, Options& options,
+                       Problems& problems) {
+  for (const Setting& s : schema.settings) {
     if (s.environment.name.empty()) continue;
     const std::string* raw = find(environment, s.environment.name);
     if (raw == nullptr) continue;
@@ -62,32 +63,32 @@ void apply_environment(const Environment& environment, bool strict, Options& opt
 }
 
 /// Sets one value from a flag or the file; `place` is how messages name it.
-void apply(std::string_view name, std::string_view value, const std::string& place, Options& options,
-           Problems& problems) {
-  if (const Setting* s = find_setting(name)) {
+void apply(const Schema& schema, std::string_view name, std::string_view value, const std::string& place,
+           Options& options, Problems& problems) {
+  if (const Setting* s = schema.find(name)) {
     if (const Problem wrong = s->set(options, value)) {
       problems.push_back(fmt::format("{} {} (accepted: {})", place, *wrong, s->accepted));
     }
     return;
   }
-  if (const AbsentSetting* s = find_absent(name); s != nullptr && value != s->off) {
+  if (const AbsentSetting* s = schema.find_absent(name); s != nullptr && value != s->off) {
     problems.push_back(fmt::format("{}: this build does not have {}; leave the setting out{}", place, s->what,
                                    s->off.empty() ? "" : fmt::format(" (accepted: {})", s->off)));
   }
 }
 
-std::string unknown_key(const std::string& path, const FileEntry& entry) {
+std::string unknown_key(const Schema& schema, const std::string& path, const FileEntry& entry) {
   std::vector<std::string_view> names;
-  for (const Setting& s : router_settings()) {
+  for (const Setting& s : schema.settings) {
     if (s.has_flag()) names.push_back(s.name);
   }
-  for (const AbsentSetting& s : absent_settings()) names.push_back(s.name);
+  for (const AbsentSetting& s : schema.absent) names.push_back(s.name);
   const std::string_view near = nearest(entry.key, names);
   return fmt::format("{}: line {}: unknown key {}{}", path, entry.line, quoted(entry.key),
                      near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near));
 }
 
-void apply_file(const std::string& path, Options& options, Problems& problems) {
+void apply_file(const Schema& schema, const std::string& path, Options& options, Problems& problems) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     problems.push_back(fmt::format("configuration file {} cannot be opened: {}", path, std::strerror(errno)));
@@ -110,14 +111,14 @@ void apply_file(const std::string& path, Options& options, Problems& problems) {
     return;
   }
   for (const FileEntry& entry : *entries) {
-    const Setting* s = find_setting(entry.key);
-    if (s == nullptr && find_absent(entry.key) == nullptr) {
-      problems.push_back(unknown_key(path, entry));
+    const Setting* s = schema.find(entry.key);
+    if (s == nullptr && schema.find_absent(entry.key) == nullptr) {
+      problems.push_back(unknown_key(schema, path, entry));
     } else if (entry.is_list && (s == nullptr || !s->is_list)) {
       problems.push_back(fmt::format("{}: line {}: {} takes one value, not a list", path, entry.line, entry.key));
     } else {
       const std::string place = fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, quoted(entry.value));
-      apply(entry.key, entry.value, place, options, problems);
+      apply(schema, entry.key, entry.value, place, options, problems);
     }
   }
 }
@@ -130,12 +131,22 @@ void finish(Options& options, Problems& problems) {
         fmt::format("max-target-bytes ({}) is above max-head-bytes ({})", head.target_bytes_max, head.head_bytes_max));
   }
   if (options.workers == 0) options.workers = default_workers();
-  options.router.timeout = options.proxy.timeout;
+  options.router.timeout = options.path.timeout = options.proxy.timeout;
+  options.router.cluster_domain = options.path.cluster_domain = options.cluster_domain;
+  options.router.trusted_proxies = options.path.trusted_proxies = options.trusted_proxies;
+  options.router.preserve_host = options.path.preserve_host = options.preserve_host;
+  options.path.api_keys = !options.api_keys_file.empty();
+  if (options.watch.enabled && !options.static_sandboxes_file.empty()) {
+    problems.emplace_back("static-sandboxes and cache-enabled exclude each other: sandboxes come from one place");
+  }
+  if (options.proxy.connect_total_timeout > Millis(0)) {
+    options.proxy.connect_total_timeout = std::min(options.proxy.connect_total_timeout, options.proxy.timeout);
+  }
 }
 
-Stop refuse(const Problems& problems) {
+Stop refuse(const Schema& schema, const Problems& problems) {
   Stop stop{.exit_code = 2, .out = {}, .err = {}};
-  for (const std::string& problem : problems) stop.err += "sandgate router: " + problem + "\n";
+  for (const std::string& problem : problems) stop.err += fmt::format("sandgate {}: {}\n", schema.command, problem);
   return stop;
 }
 
@@ -152,48 +163,63 @@ Environment environment_of(const char* const* entries) {
   return out;
 }
 
-tl::expected<server::RouterServerOptions, Stop> load_router_options(std::span<const std::string> arguments,
-                                                                    const Environment& environment) {
-  CommandLine line = parse_command_line(arguments);
-  if (line.help) return tl::unexpected(Stop{.exit_code = 0, .out = router_help(), .err = {}});
+tl::expected<Options, Stop> load_options(server::Product product, std::span<const std::string> arguments,
+                                         const Environment& environment) {
+  const Schema& schema = schema_of(product);
+  CommandLine line = parse_command_line(schema, arguments);
+  if (line.help) return tl::unexpected(Stop{.exit_code = 0, .out = help_text(schema), .err = {}});
   if (line.version) {
     return tl::unexpected(Stop{.exit_code = 0, .out = "sandgate " SANDGATE_VERSION "\n", .err = {}});
   }
 
-  Options options;
+  Options options = schema.defaults;
   Problems problems = std::move(line.problems);
   const std::string* strict = find(environment, "SANDGATE_STRICT_CONFIG");
-  apply_environment(environment, strict != nullptr && python_truthy(*strict), options, problems);
-  const std::string* from_environment = find(environment, "SANDBOX_ROUTER_CONFIG");
+  apply_environment(schema, environment, strict != nullptr && python_truthy(*strict), options, problems);
+  const std::string* from_environment = find(environment, schema.config_file);
   const std::string file = line.config_file ? *line.config_file : from_environment != nullptr ? *from_environment : "";
-  if (!file.empty()) apply_file(file, options, problems);
+  if (!file.empty()) apply_file(schema, file, options, problems);
   for (const GivenFlag& flag : line.flags) {
-    apply(flag.name, flag.value, fmt::format("--{}={}", flag.name, quoted(flag.value)), options, problems);
+    apply(schema, flag.name, flag.value, fmt::format("--{}={}", flag.name, quoted(flag.value)), options, problems);
   }
   finish(options, problems);
-  if (!problems.empty()) return tl::unexpected(refuse(problems));
-  if (options.router.auth_token.empty() && !options.allow_unauthenticated) {
+  if (!problems.empty()) return tl::unexpected(refuse(schema, problems));
+  if (product == server::Product::kRouter && options.router.auth_token.empty() && !options.allow_unauthenticated) {
     return tl::unexpected(Stop{.exit_code = 2, .out = {}, .err = std::string(kRefusal) + "\n"});
   }
   return options;
 }
 
-std::vector<std::string> start_notices(const server::RouterServerOptions& options) {
-  std::vector<std::string> notices;
+namespace {
+
+void router_notices(const Options& options, std::vector<std::string>& notices) {
   if (options.router.auth_token.empty()) {
     notices.emplace_back("no token is set: whoever reaches the port reaches every sandbox");
   }
-  notices.emplace_back(
-      "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "
-      "be named");
+  if (!options.watch.enabled) {
+    notices.emplace_back(
+        "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "
+        "be named");
+  }
   using front::router::PodIpPolicy;
-  const PodIpPolicy by_table = options.static_sandboxes_file.empty() ? PodIpPolicy::kAny : PodIpPolicy::kKnown;
+  const bool table = options.watch.enabled || !options.static_sandboxes_file.empty();
+  const PodIpPolicy by_table = table ? PodIpPolicy::kKnown : PodIpPolicy::kAny;
   if (options.router.pod_ip_policy.value_or(by_table) == PodIpPolicy::kAny && options.pod_networks.empty()) {
     notices.emplace_back(
         "X-Sandbox-Pod-IP may name any routable address: narrow it with --pod-cidrs or switch it off with "
         "--pod-ip-policy=off");
   }
   if (options.router.allow_system_targets) notices.emplace_back("reserved names and namespaces may be reached");
+}
+
+}  // namespace
+
+std::vector<std::string> start_notices(const Options& options) {
+  std::vector<std::string> notices;
+  if (options.product == server::Product::kRouter) router_notices(options, notices);
+  if (options.product == server::Product::kProxy && options.api_keys_file.empty()) {
+    notices.emplace_back("no API keys are set: whoever reaches the port reaches every sandbox");
+  }
   if (options.allow_loopback_pod_ip) notices.emplace_back("loopback targets are allowed: not for production");
   return notices;
 }

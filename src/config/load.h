@@ -1,4 +1,4 @@
-// From arguments, environment and file to the options of `sandgate router`.
+// From arguments, environment and file to the options of one product.
 #pragma once
 
 #include <map>
@@ -27,16 +27,16 @@ struct Stop {
   std::string err;
 };
 
-/// Reads flags > file (--config or SANDBOX_ROUTER_CONFIG) > environment > defaults. `arguments` are those
-/// after `sandgate router`. A bad environment value becomes a line in Options::warnings, which the server
-/// prints on stdout, or a problem when SANDGATE_STRICT_CONFIG is true. Refuses to go on without a token
-/// unless that was allowed (contract sandbox-router 2.1). `workers` is resolved: never 0 in the answer. Opens
-/// no port.
-tl::expected<server::RouterServerOptions, Stop> load_router_options(std::span<const std::string> arguments,
-                                                                    const Environment& environment);
+/// Reads flags > file (--config or the product's own variable, SANDBOX_ROUTER_CONFIG for the router) > environment >
+/// defaults. `arguments` are those after `sandgate COMMAND`. A bad environment value becomes a line in
+/// ServerOptions::warnings, which the server prints on stdout, or a problem when SANDGATE_STRICT_CONFIG is true. The
+/// router refuses to go on without a token unless that was allowed (contract sandbox-router 2.1). `workers` is
+/// resolved: never 0 in the answer. Opens no port.
+tl::expected<server::ServerOptions, Stop> load_options(server::Product product, std::span<const std::string> arguments,
+                                                       const Environment& environment);
 
 /// What an operator should know about the configuration at start though nothing is wrong with it; for the
 /// log, at warn.
-std::vector<std::string> start_notices(const server::RouterServerOptions& options);
+std::vector<std::string> start_notices(const server::ServerOptions& options);
 
 }  // namespace sandgate::config

@@ -23,15 +23,17 @@ using ::testing::StartsWith;
 
 using Arguments = std::vector<std::string>;
 
-tl::expected<server::RouterServerOptions, Stop> load(const Arguments& arguments, Environment environment = {}) {
+const Schema& router() { return schema_of(server::Product::kRouter); }
+
+tl::expected<server::ServerOptions, Stop> load(const Arguments& arguments, Environment environment = {}) {
   environment.emplace("ROUTER_AUTH_TOKEN", "secret");
-  return load_router_options(arguments, environment);
+  return load_options(server::Product::kRouter, arguments, environment);
 }
 
-server::RouterServerOptions loaded(const Arguments& arguments, const Environment& environment = {}) {
+server::ServerOptions loaded(const Arguments& arguments, const Environment& environment = {}) {
   const auto got = load(arguments, environment);
   EXPECT_TRUE(got.has_value()) << got.error().err;
-  return got.value_or(server::RouterServerOptions{});
+  return got.value_or(server::ServerOptions{});
 }
 
 std::string refused(const Arguments& arguments, const Environment& environment = {}) {
@@ -143,7 +145,7 @@ TEST(Load, BadVariableWarnsOnceAndKeepsTheDefault) {
     ASSERT_EQ(o.warnings.size(), 1U) << c.name << "=" << c.value;
     EXPECT_THAT(o.warnings[0], StartsWith(std::string("WARNING: ") + c.name));
     EXPECT_THAT(o.warnings[0], Not(HasSubstr("\n")));
-    for (const Setting& s : router_settings()) {
+    for (const Setting& s : router().settings) {
       if (!s.show) continue;
       EXPECT_EQ(s.show(o), s.show(defaults)) << c.name << "=" << c.value << " changed " << s.name;
     }
@@ -182,20 +184,20 @@ TEST(Load, RefusesToStartWithoutToken) {
   for (const Environment& environment : {Environment{}, Environment{{"ROUTER_AUTH_TOKEN", " \t "}},
                                          Environment{{"ALLOW_UNAUTHENTICATED_ROUTER", "false"}},
                                          Environment{{"ALLOW_UNAUTHENTICATED_ROUTER", "enable"}}}) {
-    const auto got = load_router_options({}, environment);
+    const auto got = load_options(server::Product::kRouter, {}, environment);
     ASSERT_FALSE(got.has_value());
     EXPECT_EQ(got.error().exit_code, 2);
     EXPECT_THAT(got.error().err, StartsWith("ROUTER_AUTH_TOKEN must be set to start the sandbox router securely. "));
   }
-  const auto allowed = load_router_options({}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "TRUE"}});
+  const auto allowed = load_options(server::Product::kRouter, {}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "TRUE"}});
   ASSERT_TRUE(allowed.has_value());
   EXPECT_TRUE(allowed->router.auth_token.empty());
   const Arguments flag = {"--allow-unauthenticated-router"};
-  EXPECT_TRUE(load_router_options(flag, {}).has_value());
+  EXPECT_TRUE(load_options(server::Product::kRouter, flag, {}).has_value());
   const Arguments off = {"--allow-unauthenticated-router=false"};
-  EXPECT_FALSE(load_router_options(off, {{"ALLOW_UNAUTHENTICATED_ROUTER", "true"}}).has_value());
+  EXPECT_FALSE(load_options(server::Product::kRouter, off, {{"ALLOW_UNAUTHENTICATED_ROUTER", "true"}}).has_value());
   const Arguments allow_all = {"--authz-mode=allow-all"};
-  EXPECT_FALSE(load_router_options(allow_all, {}).has_value());
+  EXPECT_FALSE(load_options(server::Product::kRouter, allow_all, {}).has_value());
 }
 
 TEST(Load, FlagBeforeFileBeforeEnvironmentBeforeDefault) {
@@ -227,8 +229,8 @@ TEST(Load, FileProblemsNameFileLineAndNearestKey) {
   EXPECT_THAT(refused({"--config=" + value.path()}), HasSubstr("line 2: proxy-timeout: '60' has no unit"));
   const File list("workers: [1, 2]\n");
   EXPECT_THAT(refused({"--config=" + list.path()}), HasSubstr("line 1: workers takes one value, not a list"));
-  const File absent("cache-enabled: true\n");
-  EXPECT_THAT(refused({"--config=" + absent.path()}), HasSubstr("this build does not have the Kubernetes watch"));
+  const File absent("enable-tracing: true\n");
+  EXPECT_THAT(refused({"--config=" + absent.path()}), HasSubstr("this build does not have span export"));
   const File camel("proxyTimeout: 5s\n");
   EXPECT_THAT(refused({"--config=" + camel.path()}), HasSubstr("did you mean 'proxy-timeout'?"));
   EXPECT_THAT(refused({"--config=/nonexistent/x.yaml"}),
@@ -296,23 +298,23 @@ TEST(Load, BadFlagsNameValueAndRange) {
 
 TEST(Load, SettingsOfLaterBuildsAreRefusedUnlessOff) {
   for (const char* flag : {"--https-bind-address=:8443", "--tls-cert-file=/c", "--mtls-mode=required",
-                           "--cache-enabled", "--cache-enabled=true", "--kubeconfig=/k", "--authz-mode=tokenreview",
+                           "--enable-otel-metrics", "--enable-otel-metrics=true", "--authz-mode=tokenreview",
                            "--authz-mode=scoped-token", "--enable-tracing", "--authz-cookie-name=c"}) {
     EXPECT_THAT(refused({flag}), HasSubstr("this build does not have")) << flag;
   }
-  loaded({"--https-bind-address=", "--mtls-mode=off", "--cache-enabled=false", "--authz-mode=allow-all",
-          "--enable-tracing=false", "--kubeconfig="});
+  loaded({"--https-bind-address=", "--mtls-mode=off", "--enable-otel-metrics=false", "--authz-mode=allow-all",
+          "--enable-tracing=false"});
 }
 
 TEST(Load, HelpAndVersionComeBeforeEverything) {
   const Arguments help = {"--nonsense", "--help"};
-  const auto got = load_router_options(help, {});
+  const auto got = load_options(server::Product::kRouter, help, {});
   ASSERT_FALSE(got.has_value());
   EXPECT_EQ(got.error().exit_code, 0);
-  EXPECT_EQ(got.error().out, router_help());
+  EXPECT_EQ(got.error().out, help_text(router()));
   EXPECT_EQ(got.error().err, "");
   const Arguments version = {"--version"};
-  const auto versioned = load_router_options(version, {});
+  const auto versioned = load_options(server::Product::kRouter, version, {});
   ASSERT_FALSE(versioned.has_value());
   EXPECT_EQ(versioned.error().exit_code, 0);
   EXPECT_EQ(versioned.error().out, "sandgate " SANDGATE_VERSION "\n");
@@ -326,7 +328,7 @@ TEST(Load, TheTokenIsNeverShown) {
 }
 
 TEST(Load, NoticesSayWhatIsOpen) {
-  const auto open = load_router_options({}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "1"}});
+  const auto open = load_options(server::Product::kRouter, {}, {{"ALLOW_UNAUTHENTICATED_ROUTER", "1"}});
   EXPECT_THAT(start_notices(open.value()), ::testing::Contains(HasSubstr("no token is set")));
   EXPECT_THAT(start_notices(loaded({"--pod-ip-policy=off"})), ::testing::Each(Not(HasSubstr("X-Sandbox-Pod-IP"))));
   EXPECT_THAT(start_notices(loaded({})), ::testing::Contains(HasSubstr("X-Sandbox-Pod-IP may name any")));
@@ -341,37 +343,42 @@ TEST(Environment, FromTheProcess) {
 }
 
 TEST(Schema, NamesAreUniqueAndDefaultsAreAccepted) {
-  for (const Setting& s : router_settings()) {
-    EXPECT_FALSE(s.help.empty()) << s.name;
-    EXPECT_FALSE(s.section.empty()) << s.name;
-    if (!s.has_flag()) continue;
-    EXPECT_EQ(find_setting(s.name), &s) << s.name << " is in the table twice";
-    EXPECT_EQ(find_absent(s.name), nullptr) << s.name;
-    server::RouterServerOptions options;
-    EXPECT_EQ(s.set(options, s.show(server::RouterServerOptions{})), std::nullopt) << s.name;
+  for (const server::Product product : all_products()) {
+    const Schema& schema = schema_of(product);
+    for (const Setting& s : schema.settings) {
+      EXPECT_FALSE(s.help.empty()) << s.name;
+      EXPECT_FALSE(s.section.empty()) << s.name;
+      if (!s.has_flag()) continue;
+      EXPECT_EQ(schema.find(s.name), &s) << s.name << " is in the table twice";
+      EXPECT_EQ(schema.find_absent(s.name), nullptr) << s.name;
+      Options options = schema.defaults;
+      EXPECT_EQ(s.set(options, s.show(schema.defaults)), std::nullopt) << s.name;
+    }
   }
 }
 
 TEST(Schema, EverySettingChangesOnlyItself) {
-  for (const Setting& s : router_settings()) {
-    if (!s.has_flag()) continue;
-    // Candidates of every kind; each setting takes at least one that is not its default.
-    bool changed = false;
-    for (const char* value : {"true", "false", "7s", "500ms", "7", "300", "2000", "127.0.0.1:7", "a.b", "a", "/a",
-                              "warn", "allow", "off", "10.0.0.0/8"}) {
-      server::RouterServerOptions options;
-      const std::string before = s.show(options);
-      if (s.set(options, value) || s.show(options) == before) continue;
-      changed = true;
-      for (const Setting& other : router_settings()) {
-        if (&other != &s && other.show) {
-          EXPECT_EQ(other.show(options), other.show(server::RouterServerOptions{}))
-              << s.name << " changed " << other.name;
+  for (const server::Product product : all_products()) {
+    const Schema& schema = schema_of(product);
+    for (const Setting& s : schema.settings) {
+      if (!s.has_flag()) continue;
+      // Candidates of every kind; each setting takes at least one that is not its default.
+      bool changed = false;
+      for (const char* value : {"true", "false", "7s", "500ms", "7", "300", "2000", "127.0.0.1:7", "a.b", "a", "/a",
+                                "warn", "allow", "off", "10.0.0.0/8", "service", "strict"}) {
+        Options options = schema.defaults;
+        const std::string before = s.show(options);
+        if (s.set(options, value) || s.show(options) == before) continue;
+        changed = true;
+        for (const Setting& other : schema.settings) {
+          if (&other != &s && other.show) {
+            EXPECT_EQ(other.show(options), other.show(schema.defaults)) << s.name << " changed " << other.name;
+          }
         }
+        break;
       }
-      break;
+      EXPECT_TRUE(changed) << schema.command << " " << s.name;
     }
-    EXPECT_TRUE(changed) << s.name;
   }
 }
 
@@ -400,16 +407,20 @@ TEST(Schema, EveryMemberOfTheOptionStructsHasASetting) {
   EXPECT_EQ(members<proxy::PoolOptions>(), 3U);
   EXPECT_EQ(members<proxy::WebSocketOptions>(), 6U);
   EXPECT_EQ(members<proxy::LimitOptions>(), 4U);
-  EXPECT_EQ(members<proxy::ProxyOptions>(), 13U);
+  EXPECT_EQ(members<proxy::ProxyOptions>(), 14U);
   EXPECT_EQ(members<front::router::RouterOptions>(), 15U);
-  EXPECT_EQ(members<server::RouterServerOptions>(), 17U);
+  EXPECT_EQ(members<server::WatchOptions>(), 12U);
+  EXPECT_EQ(members<server::ServerOptions>(), 24U);
 }
 
 TEST(Help, NamesEverySetting) {
-  const std::string help = router_help();
-  for (const Setting& s : router_settings()) {
-    EXPECT_THAT(help, HasSubstr(s.has_flag() ? "\n  --" + s.name : "\n  " + s.environment.name));
-    EXPECT_THAT(help, HasSubstr(s.environment.name));
+  for (const server::Product product : all_products()) {
+    const Schema& schema = schema_of(product);
+    const std::string help = help_text(schema);
+    for (const Setting& s : schema.settings) {
+      EXPECT_THAT(help, HasSubstr(s.has_flag() ? "\n  --" + s.name : "\n  " + s.environment.name));
+      EXPECT_THAT(help, HasSubstr(s.environment.name));
+    }
   }
 }
 
@@ -420,27 +431,32 @@ TEST(Help, ManualHoldsTheTables) {
   std::ifstream file(path);
   ASSERT_TRUE(file) << path;
   std::string page{std::istreambuf_iterator<char>(file), {}};
-  const std::string begin = "<!-- settings: begin -->\n";
-  const std::string end = "<!-- settings: end -->";
-  const size_t from = page.find(begin);
-  const size_t to = page.find(end);
-  ASSERT_NE(from, std::string::npos);
-  ASSERT_NE(to, std::string::npos);
-  const std::string wanted = "\n" + settings_markdown() + "\n";
-  for (const AbsentSetting& s : absent_settings()) {
-    const std::string named =
-        "`" + std::string(s.name) + "`" + (s.off.empty() ? "" : " (`" + std::string(s.off) + "`)");
-    std::string joined = page;
-    std::ranges::replace(joined, '\n', ' ');
-    EXPECT_THAT(joined, HasSubstr(named));
+  std::string joined = page;
+  std::ranges::replace(joined, '\n', ' ');
+  for (const server::Product product : all_products()) {
+    const Schema& schema = schema_of(product);
+    const std::string command(schema.command);
+    const std::string begin = "<!-- settings of " + command + ": begin -->\n";
+    const std::string end = "<!-- settings of " + command + ": end -->";
+    const size_t from = page.find(begin);
+    const size_t to = page.find(end);
+    ASSERT_NE(from, std::string::npos) << begin;
+    ASSERT_NE(to, std::string::npos) << end;
+    const std::string wanted = "\n" + settings_markdown(schema) + "\n";
+    for (const AbsentSetting& s : schema.absent) {
+      const std::string named =
+          "`" + std::string(s.name) + "`" + (s.off.empty() ? "" : " (`" + std::string(s.off) + "`)");
+      EXPECT_TRUE(joined.find(named) != std::string::npos) << named;
+    }
+    const bool same = page.substr(from + begin.size(), to - from - begin.size()) == wanted;
+    if (std::getenv("SANDGATE_UPDATE_DOCS") != nullptr) {
+      page.replace(from + begin.size(), to - from - begin.size(), wanted);
+    } else {
+      EXPECT_TRUE(same) << "docs/configuration.md is out of date for " << command
+                        << "; run this test with SANDGATE_UPDATE_DOCS=1";
+    }
   }
-  if (std::getenv("SANDGATE_UPDATE_DOCS") != nullptr) {
-    page.replace(from + begin.size(), to - from - begin.size(), wanted);
-    std::ofstream(path) << page;
-    return;
-  }
-  EXPECT_EQ(page.substr(from + begin.size(), to - from - begin.size()), wanted)
-      << "docs/configuration.md is out of date: run this test once with SANDGATE_UPDATE_DOCS=1";
+  if (std::getenv("SANDGATE_UPDATE_DOCS") != nullptr) std::ofstream(path) << page;
 }
 
 }  // namespace

@@ -1,21 +1,16 @@
-// The table of all settings of `sandgate router`.
+// The tables of all settings, one for each product.
 #pragma once
 
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/setting.h"
 
 namespace sandgate::config {
 
-/// In the order of the manual: settings of one section stand together. Built once, never changed.
-std::span<const Setting> router_settings();
-
-/// The setting with this flag or key; null when there is none.
-const Setting* find_setting(std::string_view name);
-
-/// A flag of the replaced programs for something this build does not have. It is taken with the value that
+/// A flag of the replaced program for something this build does not have. It is taken with the value that
 /// switches the thing off, and refused with any other.
 struct AbsentSetting {
   std::string_view name;
@@ -23,7 +18,29 @@ struct AbsentSetting {
   std::string_view off;   ///< the accepted value
   std::string_view what;  ///< what is missing
 };
-std::span<const AbsentSetting> absent_settings();
-const AbsentSetting* find_absent(std::string_view name);
+
+/// What `sandgate COMMAND` can be told.
+struct Schema {
+  server::Product product{};
+  std::string_view command;      ///< router, proxy
+  std::string_view does;         ///< one sentence for the help
+  std::string_view config_file;  ///< the environment variable that names the configuration file
+  Options defaults;
+  /// In the order of the manual: settings of one section stand together.
+  std::vector<Setting> settings;
+  std::span<const AbsentSetting> absent;
+
+  /// The setting with this flag or key; null when there is none.
+  const Setting* find(std::string_view name) const;
+  const AbsentSetting* find_absent(std::string_view name) const;
+};
+
+/// Built once, never changed.
+const Schema& schema_of(server::Product product);
+std::span<const server::Product> all_products();
+
+// One for each product, in schema_PRODUCT.cc.
+Schema router_schema();
+Schema proxy_schema();
 
 }  // namespace sandgate::config

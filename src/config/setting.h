@@ -19,7 +19,7 @@
 
 namespace sandgate::config {
 
-using Options = server::RouterServerOptions;
+using Options = server::ServerOptions;
 
 /// Nothing: the value was taken. Otherwise what is wrong with it in a few words; the caller adds name, place
 /// and range.

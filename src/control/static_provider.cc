@@ -1,139 +1,26 @@
 #include "control/static_provider.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
-#include "base/assert.h"
 #include "sandbox/static_file.h"
 
 namespace sandgate::control {
-namespace {
 
-int64_t nanoseconds(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
-
-std::string reason(int error) { return std::generic_category().message(error); }
-
-/// Closes on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-}  // namespace
-
-StaticFile::Stamp StaticFile::stamp_of(const std::string& path) {
-  struct stat status {};
-  Stamp stamp;
-  if (::stat(path.c_str(), &status) != 0) {
-    stamp.error = errno;
-    return stamp;
-  }
-  stamp.device = status.st_dev;
-  stamp.inode = status.st_ino;
-  stamp.size = status.st_size;
-  stamp.changed_ns = nanoseconds(status.st_ctim);
-  return stamp;
-}
-
-Result<std::string> StaticFile::read() const {
-  // O_NONBLOCK: opening a pipe without a writer must not hang the thread; for a file it means nothing.
-  const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return fail("cannot open " + path_ + ": " + reason(errno));
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fail("cannot read " + path_ + ": " + reason(errno));
-  if (!S_ISREG(status.st_mode)) return fail("cannot use " + path_ + ": it must be a regular file");
-  const auto too_large = [this] {
-    return fail("cannot use " + path_ + ": it is larger than " + std::to_string(kStaticFileBytesMax) + " bytes");
-  };
-  if (status.st_size > static_cast<off_t>(kStaticFileBytesMax)) return too_large();
-  std::string text;  // grows with what is there, which may be more by now
-  char piece[64 * 1024];
-  for (;;) {
-    const ssize_t count = ::read(file.get(), piece, sizeof piece);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail("cannot read " + path_ + ": " + reason(errno));
-    if (count == 0) return text;
-    text.append(piece, static_cast<size_t>(count));
-    if (text.size() > kStaticFileBytesMax) return too_large();
-  }
-}
-
-Result<std::shared_ptr<const sandbox::RoutingTable>> StaticFile::load() {
-  read_ = stamp_of(path_);  // before reading: a change meanwhile is then seen by the next poll
-  settling_.reset();
-  const Result<std::string> text = read();
-  if (!text) return tl::unexpected(text.error());
-  auto records = sandbox::parse_static_sandboxes(*text, path_);
+Result<std::shared_ptr<const sandbox::RoutingTable>> static_table(const std::string& text, const std::string& path) {
+  auto records = sandbox::parse_static_sandboxes(text, path);
   if (!records) return tl::unexpected(records.error());
   return std::make_shared<const sandbox::RoutingTable>(*std::move(records));
 }
 
-StaticFile::Next StaticFile::poll(const OnTable& on_table, const OnError& on_error) {
-  const Stamp now = stamp_of(path_);
-  if (now == read_) {
-    settling_.reset();
-    return Next::kIdle;
-  }
-  if (settling_ != now) {
-    settling_ = now;
-    return Next::kSettling;
-  }
-  auto table = load();
-  if (table) {
-    on_table(*std::move(table));
-  } else {
-    on_error(table.error().message + " (the sandboxes read before stay in use)");
-  }
-  return Next::kIdle;
-}
-
-StaticProvider::StaticProvider(Options options, StaticFile::OnTable on_table, StaticFile::OnError on_error)
-    : options_(std::move(options)),
-      file_(options_.path),
-      on_table_(std::move(on_table)),
-      on_error_(std::move(on_error)) {}
-
-Result<void> StaticProvider::start() {
-  SG_ASSERT(!thread_.joinable());
-  auto table = file_.load();
-  if (!table) return tl::unexpected(table.error());
-  on_table_(*std::move(table));
-  thread_ = std::thread([this] { run(); });
-  return {};
-}
-
-void StaticProvider::run() {
-  Millis wait = options_.interval;
-  std::unique_lock lock(mutex_);
-  while (!stopping_changed_.wait_for(lock, wait, [this] { return stopping_; })) {
-    lock.unlock();
-    const auto next = file_.poll(on_table_, on_error_);
-    wait = next == StaticFile::Next::kSettling ? options_.settle_time : options_.interval;
-    lock.lock();
-  }
-}
-
-void StaticProvider::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  stopping_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
+StaticProvider::StaticProvider(Options options, OnTable on_table, OnError on_error)
+    : watch_(
+          options,
+          [path = options.path, on_table = std::move(on_table)](const std::string& text) -> Result<void> {
+            auto table = static_table(text, path);
+            if (!table) return tl::unexpected(table.error());
+            on_table(*std::move(table));
+            return {};
+          },
+          std::move(on_error)) {}
 
 }  // namespace sandgate::control

@@ -19,6 +19,35 @@ using sandbox::ByName;
 using sandbox::Lookup;
 using sandbox::RoutingTable;
 
+/// A WatchedFile whose text is a list of sandboxes.
+class StaticFile {
+ public:
+  using OnTable = StaticProvider::OnTable;
+  using OnError = StaticProvider::OnError;
+  using Next = WatchedFile::Next;
+
+  explicit StaticFile(std::string path) : file_(std::move(path)) {}
+  Result<std::shared_ptr<const RoutingTable>> load() {
+    std::shared_ptr<const RoutingTable> out;
+    if (auto loaded = file_.load(into([&](auto table) { out = std::move(table); })); !loaded) {
+      return tl::unexpected(loaded.error());
+    }
+    return out;
+  }
+  Next poll(const OnTable& on_table, const OnError& on_error) { return file_.poll(into(on_table), on_error); }
+
+ private:
+  WatchedFile::OnText into(OnTable on_table) {
+    return [this, on_table = std::move(on_table)](const std::string& text) -> Result<void> {
+      auto table = static_table(text, file_.path());
+      if (!table) return tl::unexpected(table.error());
+      on_table(*std::move(table));
+      return {};
+    };
+  }
+  WatchedFile file_;
+};
+
 class StaticFileTest : public testing::Test {
  protected:
   StaticFileTest() {
@@ -76,7 +105,7 @@ TEST_F(StaticFileTest, LoadsOrSaysWhyNot) {
 
 TEST_F(StaticFileTest, TooLarge) {
   put("");
-  fs::resize_file(path_, kStaticFileBytesMax + 1);
+  fs::resize_file(path_, kWatchedFileBytesMax + 1);
   EXPECT_EQ(StaticFile(path_.string()).load().error().message,
             "cannot use " + path_.string() + ": it is larger than 67108864 bytes");
 }

@@ -12,6 +12,7 @@ void Target::clear() {
   address.reset();
   port = 0;
   known = false;
+  table_generation = 0;
 }
 
 void Answer::clear() {

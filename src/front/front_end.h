@@ -46,7 +46,8 @@ struct Target {
   std::vector<IpAddress> expected;
   std::optional<IpAddress> address;
   uint16_t port = 0;
-  bool known = false;  ///< from the routing table, not merely named by the caller
+  bool known = false;             ///< from the routing table, not merely named by the caller
+  uint64_t table_generation = 0;  ///< of the table it was looked up in; set by proxy/
 
   void clear();
 };

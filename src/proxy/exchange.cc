@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "http/ws/handshake.h"
 #include "proxy/tunnel.h"
+#include "sandbox/routing_table.h"
 
 namespace sandgate::proxy {
 
@@ -29,6 +30,7 @@ void Exchange::start(wire::H1ServerConnection& downstream, const http::RequestHe
   request_.set_limit(services_.options.limits.request_body_bytes_max);
   if (const auto failure = check_message()) return fail(*failure);
   services_.front.plan(inquiry(), plan_);
+  if (const auto* table = services_.host.table()) plan_.target.table_generation = table->generation();
   switch (plan_.verdict) {
     case front::Verdict::kAnswer:
       return answer(plan_.answer);
@@ -67,6 +69,7 @@ void Exchange::advance() {
       case wire::H1ClientConnection::Connect::kFailed:
         return dial_failed(up_->failure());
       case wire::H1ClientConnection::Connect::kDone:
+        if (!target_current()) return fail({Side::kUpstream, Code::kSandboxNotFound, Retry::kNever});
         phase_ = Phase::kAwaitHead;
         last_progress_ = services_.loop.now();
         break;
@@ -237,9 +240,9 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
     policy::KeyedLimit::Lease sandbox_place;
     policy::KeyedLimit::Lease mode_place;
   };
-  auto rest = std::make_shared<Rest>(Rest{services_, SavedRecord(make_record(client_ip, upstream_address)), started_,
-                                          std::move(websocket_place_), std::move(sandbox_place_),
-                                          std::move(plan_.place)});
+  auto rest =
+      std::make_shared<Rest>(Rest{services_, SavedRecord(make_record(client_ip, upstream_address)), started_,
+                                  std::move(websocket_place_), std::move(sandbox_place_), std::move(plan_.place)});
   auto done = [rest](const TunnelEnd& end) {
     observe::AccessRecord record = rest->record.view();
     record.time = rest->services.loop.clock().wall();

@@ -81,6 +81,8 @@ class Exchange final : public ListNode<ExchangeListTag>,
   void upstream_failed(Failure failure);
   void drop_upstream();
   bool is_replayable_method() const;
+  /// Is the target what the newest table says of its sandbox? Its address may be another tenant's by now.
+  bool target_current() const;
 
   // exchange_end.cc: answers of our own, ends, the record
   /// Before the answer's head: an error answer.
@@ -131,6 +133,7 @@ class Exchange final : public ListNode<ExchangeListTag>,
   Failure failure_{};
   uint16_t status_ = 0;  ///< sent to the client; 0: none yet
   uint16_t dials_ = 0;
+  MonoTime dialling_since_ = kFarFuture;  ///< the first dial
   uint8_t retries_ = 0;
   uint8_t interims_ = 0;
   bool withheld_ = false;   ///< the client waits for 100 before it sends its body

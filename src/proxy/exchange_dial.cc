@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "http/forwarding.h"
 #include "proxy/exchange.h"
+#include "sandbox/routing_table.h"
 
 namespace sandgate::proxy {
 
@@ -89,7 +90,17 @@ void Exchange::on_wait_over() {
   resolve();
 }
 
+bool Exchange::target_current() const {
+  const front::Target& target = plan_.target;
+  const sandbox::RoutingTable* table = services_.host.table();
+  if (!target.known || table == nullptr || table->generation() == target.table_generation) return true;
+  const sandbox::SandboxRecord* now = table->find(sandbox::ByName{target.ns, target.id}).record;
+  return now != nullptr && now->ready() && now->pool_uid == target.uid &&
+         (!target.address || now->address == target.address);
+}
+
 void Exchange::dial() {
+  if (!target_current()) return fail({Side::kUpstream, Code::kSandboxNotFound, Retry::kNever});
   endpoint_ = {addresses_[dials_ % addresses_.size()], plan_.target.port};
   phase_deadline_ = kFarFuture;
   // A request that may be replayed needs no look into the socket: if its connection dies unanswered, it is sent again.
@@ -101,6 +112,7 @@ void Exchange::dial() {
     return send_request();
   }
   ++dials_;
+  if (dialling_since_ == kFarFuture) dialling_since_ = services_.loop.now();
   services_.metrics.upstream_dials.add();
   int error = 0;
   std::unique_ptr<io::Socket> socket = services_.loop.network().connect(endpoint_, error);
@@ -113,6 +125,8 @@ void Exchange::dial() {
   phase_ = Phase::kConnecting;
   phase_deadline_ = std::min(deadline_after(services_.loop.now(), services_.options.connect_timeout),
                              deadline_after(started_, plan_.timeout));
+  const Millis in_all = services_.options.connect_total_timeout;
+  if (in_all > Millis(0)) phase_deadline_ = std::min(phase_deadline_, deadline_after(dialling_since_, in_all));
   send_request();
 }
 
@@ -124,7 +138,9 @@ void Exchange::dial_failed(Failure failure) {
   if (dials_ < addresses_.size()) return dial();
   const unsigned round = retries_;
   const Millis delay = std::min(retry.max_delay, retry.initial_delay * (1 << std::min(round, 16u)));
-  const bool in_time = deadline_after(now, delay) < deadline_after(started_, plan_.timeout);
+  const Millis in_all = services_.options.connect_total_timeout;
+  const bool in_time = deadline_after(now, delay) < deadline_after(started_, plan_.timeout) &&
+                       (in_all == Millis(0) || deadline_after(now, delay) < deadline_after(dialling_since_, in_all));
   if (round >= retry.retries_max || !in_time) {
     if (round >= retry.retries_max && retry.retries_max > 0) services_.metrics.hit(observe::Limit::kRetries);
     return fail(failure);

@@ -67,6 +67,8 @@ void Exchange::complete() {
     up_->set_events(nullptr);
     if (SG_PLANTED(5)) {
       up_.release();
+    } else if (!target_current()) {  // nobody may get the connection of a sandbox that went meanwhile
+      drop_upstream();
     } else {
       services_.pool.give_back(std::move(up_), endpoint_, plan_.target.uid);
     }
@@ -99,7 +101,7 @@ void Exchange::over() {
   framing_ = {};
   endpoint_ = {};
   failure_ = {};
-  phase_deadline_ = expect_at_ = kFarFuture;
+  phase_deadline_ = expect_at_ = dialling_since_ = kFarFuture;
   progress_mark_ = 0;
   status_ = dials_ = 0;
   retries_ = interims_ = 0;

@@ -47,6 +47,7 @@ struct ProxyOptions {
   Millis response_head_timeout{0};      ///< 0: as `timeout`
   Millis total_timeout{0};              ///< whole exchange; 0: off
   Millis connect_timeout{5'000};        ///< one dial
+  Millis connect_total_timeout{0};      ///< all dials of a request together; 0: only its own time bounds them
   Millis expect_timeout{1'000};         ///< how long the sandbox may take for its 100 before we send it
   unsigned interim_responses_max = 16;  ///< 1xx heads before the final one
   bool half_close_allowed = false;      ///< a client that shut down its sending side still gets its answer

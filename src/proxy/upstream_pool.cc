@@ -83,6 +83,14 @@ void UpstreamPool::on_deadline(MonoTime now) {
   if (!by_age_.empty()) timer_.set(loop_.timers(), by_age_.front().idle_since + limits_.idle_timeout);
 }
 
+void UpstreamPool::drop_departed(const std::unordered_set<std::string_view>& uids) {
+  std::erase_if(targets_, [&](const auto& entry) {
+    if (!uids.contains(entry.first.uid)) return false;
+    while (!entry.second->idle.empty()) drop(entry.second->idle.front());
+    return true;
+  });
+}
+
 void UpstreamPool::shed() {
   for (int i = 0; i < kShedAtOnce && !by_age_.empty(); ++i) drop(by_age_.front());
 }

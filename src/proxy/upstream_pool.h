@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/intrusive_list.h"
 #include "base/ip_address.h"
@@ -38,6 +39,8 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
   std::unique_ptr<wire::H1ClientConnection> lease(const Endpoint& endpoint, std::string_view uid, bool look);
   /// Takes a connection back if it can serve again, else retires it.
   void give_back(std::unique_ptr<wire::H1ClientConnection> connection, const Endpoint& endpoint, std::string_view uid);
+  /// Closes what is idle for these UIDs: their sandboxes are gone or have another Pod.
+  void drop_departed(const std::unordered_set<std::string_view>& uids);
   /// Closes everything idle.
   void clear();
   /// Closes the connections idle longest, a batch of them: descriptors have run out.

@@ -1,5 +1,8 @@
 #include "proxy/worker.h"
 
+#include <string_view>
+#include <unordered_set>
+
 #include "http/date.h"
 
 namespace sandgate::proxy {
@@ -45,8 +48,19 @@ void Worker::run() {
 
 // --- turn ------------------------------------------------------------------------------------------------------
 
+/// The newest table, and what it makes useless: idle connections to sandboxes that are gone or have another Pod.
+void Worker::take_table() {
+  const uint64_t before = table_ ? table_->generation() : 0;
+  if (!table_slot_.take(table_)) return;
+  if (table_->departures_since() > before) return pool_.clear();  // too many to be told one by one
+  std::unordered_set<std::string_view> gone;
+  const auto& all = table_->departures();
+  for (auto each = all.rbegin(); each != all.rend() && each->generation > before; ++each) gone.insert(each->pool_uid);
+  if (!gone.empty()) pool_.drop_departed(gone);
+}
+
 void Worker::on_turn() {
-  table_slot_.take(table_);
+  take_table();
   for (Exchange* exchange : over_) {
     if (spare_.size() < kSpareExchanges) {
       spare_.emplace_back(exchange);

@@ -100,6 +100,7 @@ class Worker final : private io::TurnObserver,
   bool admit(const Endpoint& peer) override;
   void left(const Endpoint& peer) override;
 
+  void take_table();
   Exchange& new_exchange();
   void drain();
   void cut();

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "config/load.h"
-#include "server/router_server.h"
+#include "config/schema.h"
+#include "server/world.h"
 
 namespace {
 
@@ -19,12 +20,13 @@ constexpr std::string_view kUsage =
     "\n"
     "commands:\n"
     "  router    route by X-Sandbox-ID headers or by path (replaces the agent-sandbox Sandbox Router)\n"
+    "  proxy     route /USER/SANDBOX/... (replaces the Remote Agent Sandbox Proxy)\n"
     "\n"
     "  --help, --version\n"
     "`sandgate COMMAND --help` lists a command's flags.\n";
 
-int router(std::span<const std::string> arguments, const sandgate::config::Environment& environment) {
-  const auto options = sandgate::config::load_router_options(arguments, environment);
+int serve(sandgate::server::Product product, std::span<const std::string> arguments) {
+  const auto options = sandgate::config::load_options(product, arguments, sandgate::config::environment_of(environ));
   if (!options) {
     std::fputs(options.error().out.c_str(), stdout);
     std::fputs(options.error().err.c_str(), stderr);
@@ -32,7 +34,7 @@ int router(std::span<const std::string> arguments, const sandgate::config::Envir
   }
   for (const std::string& warning : options->warnings) std::printf("%s\n", warning.c_str());
   std::fflush(stdout);
-  return sandgate::server::run_router(*options);
+  return sandgate::server::run_server(*options);
 }
 
 }  // namespace
@@ -40,8 +42,8 @@ int router(std::span<const std::string> arguments, const sandgate::config::Envir
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   const std::string_view command = words.empty() ? "" : std::string_view(words.front());
-  if (command == "router") {
-    return router(std::span(words).subspan(1), sandgate::config::environment_of(environ));
+  for (const auto product : sandgate::config::all_products()) {
+    if (command == sandgate::config::schema_of(product).command) return serve(product, std::span(words).subspan(1));
   }
   if (command == "--version" || command == "version") {
     std::printf("sandgate %s\n", SANDGATE_VERSION);
@@ -54,7 +56,7 @@ int main(int argc, char** argv) {
   if (command.empty()) {
     std::fprintf(stderr, "sandgate: a command is missing\n\n");
   } else {
-    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router\n\n", words.front().c_str());
+    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy\n\n", words.front().c_str());
   }
   std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
   return 2;

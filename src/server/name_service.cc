@@ -4,7 +4,7 @@
 
 namespace sandgate::server {
 
-Result<std::unique_ptr<NameService>> NameService::create(const RouterServerOptions& options) {
+Result<std::unique_ptr<NameService>> NameService::create(const ServerOptions& options) {
   control::DnsOptions dns;
   if (!options.dns_server.empty()) {
     dns.server = Endpoint::parse(options.dns_server);
@@ -17,7 +17,7 @@ Result<std::unique_ptr<NameService>> NameService::create(const RouterServerOptio
   dns.negative_ttl = options.dns_negative_ttl;
   dns.time_limit = options.proxy.connect_timeout;
   // A name under a tenant's control must not lead out of the cluster's own zone (threat model 1, row 7).
-  dns.domain = options.router.cluster_domain;
+  dns.domain = options.cluster_domain;
   auto resolver = control::DnsResolver::start(dns);
   if (!resolver) return tl::unexpected<Error>(resolver.error());
   return std::unique_ptr<NameService>(new NameService(std::move(*resolver)));

@@ -15,7 +15,7 @@ namespace sandgate::server {
 
 class NameService final : public proxy::Resolver {
  public:
-  static Result<std::unique_ptr<NameService>> create(const RouterServerOptions& options);
+  static Result<std::unique_ptr<NameService>> create(const ServerOptions& options);
   ~NameService() override;
 
   void resolve(const std::string& name, std::function<void(proxy::NameAnswer)> done) override;

@@ -1,4 +1,5 @@
-// Everything `sandgate router` needs to build its world; config/ fills it from flags, environment and file.
+// Everything `sandgate` needs to build its world, whichever product it stands in for; config/ fills it from flags,
+// environment and file.
 #pragma once
 
 #include <optional>
@@ -6,12 +7,33 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "front/path/options.h"
 #include "front/router/options.h"
 #include "proxy/options.h"
 
 namespace sandgate::server {
 
-struct RouterServerOptions {
+/// The replaced product this process stands in for: `sandgate router`, `proxy`, `ingress`.
+enum class Product : uint8_t { kRouter, kProxy };
+
+/// Where sandboxes are learnt from the Kubernetes API.
+struct WatchOptions {
+  bool enabled = false;
+  std::string kubeconfig;               ///< a file; empty: see kube::SourceOrder::kServer
+  std::string context;                  ///< of the kubeconfig; empty: its current one
+  std::string api_server;               ///< a URL in place of the one found; empty: that one
+  std::vector<std::string> namespaces;  ///< empty: all
+  std::string label_selector;           ///< of sandboxes; empty: all
+  bool pods = true;                     ///< watch their Pods too
+  Millis resync{0};                     ///< 0: off
+  Millis first_list_limit{60'000};      ///< the process ends when there was no complete list by then; 0: it waits on
+  bool streaming_list = true;
+  std::string user_label = "user";  ///< path mode
+  std::string user_namespace;       ///< path mode; empty: any
+};
+
+struct ServerOptions {
+  Product product = Product::kRouter;
   std::string http_bind_address = ":8080";          ///< HOST:PORT, `:PORT` is every address; port 0: any free one
   std::string metrics_bind_address = ":9090";       ///< empty: off
   std::string health_probe_bind_address = ":8081";  ///< empty: off
@@ -22,14 +44,20 @@ struct RouterServerOptions {
   Millis dns_ttl_max{30'000};
   Millis dns_negative_ttl{1'000};
   bool allow_loopback_pod_ip = false;
-  std::vector<IpNetwork> pod_networks;  ///< when set, only addresses in them are dialled
+  std::vector<IpNetwork> pod_networks;           ///< when set, only addresses in them are dialled
+  std::string cluster_domain = "cluster.local";  ///< dotted DNS labels
+  std::vector<IpNetwork> trusted_proxies;
+  bool preserve_host = false;
   bool allow_unauthenticated = false;
   bool access_log = true;
   std::string log_level = "info";     ///< debug, info, warn, error
+  std::string api_keys_file;          ///< path mode; empty: no keys are asked for
   std::vector<std::string> warnings;  ///< bad values that were replaced by defaults: printed at start
 
   proxy::ProxyOptions proxy;
+  WatchOptions watch;
   front::router::RouterOptions router;
+  front::path::PathOptions path;
 };
 
 }  // namespace sandgate::server

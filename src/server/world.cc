@@ -1,24 +1,26 @@
-#include "server/router_server.h"
+#include "server/world.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
+#include <stop_token>
 #include <thread>
 
 #include "admin/admin_server.h"
 #include "config/load.h"
-#include "control/static_provider.h"
-#include "front/router/router_front_end.h"
 #include "io/epoll_network.h"
 #include "observe/log.h"
 #include "observe/log_writer.h"
 #include "observe/prometheus.h"
 #include "proxy/worker.h"
+#include "server/fronts.h"
 #include "server/listeners.h"
 #include "server/local_addresses.h"
 #include "server/name_service.h"
+#include "server/sandbox_source.h"
 
 namespace sandgate::server {
 namespace {
@@ -69,17 +71,16 @@ struct WorkerThread {
   std::atomic<bool> done{false};
 };
 
-class RouterWorld {
+class World {
  public:
-  explicit RouterWorld(const RouterServerOptions& options)
+  explicit World(const ServerOptions& options)
       : options_(options),
         descriptors_(raise_descriptor_limit()),
         proxy_options_(resolved(options.proxy, descriptors_)),
         log_writer_(STDOUT_FILENO),
         logger_(log_writer_.add_ring(), observe::parse_level(options.log_level).value_or(observe::LogLevel::kInfo)),
         metrics_(options.router.allowed_namespaces),
-        admin_({[this] { return observe::render_metrics(metrics_, build_info()); }, observe::kMetricsContentType}),
-        front_(options.router, options.allow_loopback_pod_ip, options.proxy.websocket.per_client_max) {
+        admin_({[this] { return observe::render_metrics(metrics_, build_info()); }, observe::kMetricsContentType}) {
     metrics_.add_external({"sandgate_log_lines_dropped_total", "Log lines dropped because nobody took them in time.",
                            true, [this] { return static_cast<double>(log_writer_.dropped()); }});
   }
@@ -88,42 +89,48 @@ class RouterWorld {
     if (const auto built = build(); !built) {
       logger_.error("cannot start", {{"error", built.error().message}});
       log_writer_.stop();
-      std::fprintf(stderr, "sandgate router: %s\n", built.error().message.c_str());
-      return 1;
+      return give_up(built.error());
     }
     start();
-    wait_for_stop(signals);
+    const Result<void> served = wait_for_stop(signals);
     stop(signals);
-    return 0;
+    return served ? 0 : give_up(served.error());
   }
 
  private:
   Result<void> build();
+  Result<void> make_workers(const std::vector<int>& listeners);
   void start();
-  void wait_for_stop(const sigset_t& signals);
+  void await_first_list(const std::stop_token& stop);
+  Result<void> wait_for_stop(const sigset_t& signals);
+  int give_up(const Error& error);
   bool wait_drained(Millis limit, const sigset_t& signals);
   bool all_done() const;
   void stop(const sigset_t& signals);
 
-  const RouterServerOptions& options_;
+  const ServerOptions& options_;
   const size_t descriptors_;
   const proxy::ProxyOptions proxy_options_;
   observe::LogWriter log_writer_;
   observe::Logger logger_;
   observe::Metrics metrics_;
   admin::AdminServer admin_;
-  const front::router::RouterFrontEnd front_;
+  std::atomic<bool> draining_{false};
+  std::unique_ptr<FrontHolder> front_;
   proxy::SharedLimits limits_;
   std::unique_ptr<NameService> names_;
   std::unique_ptr<policy::SsrfGuard> guard_;
-  std::unique_ptr<control::StaticProvider> provider_;
+  std::unique_ptr<SandboxSource> source_;
+  std::jthread first_list_;  ///< waits for it, and then says ready
+  std::atomic<bool> source_failed_{false};
+  std::string source_error_;  ///< written before source_failed_
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   Endpoint bound_;
   std::string health_bound_ = "off";
   std::string metrics_bound_ = "off";
 };
 
-Result<void> RouterWorld::build() {
+Result<void> World::build() {
   const auto http_at = parse_bind_address(options_.http_bind_address, "--http-bind-address");
   if (!http_at) return tl::unexpected<Error>(http_at.error());
   const auto http_fds = open_listeners(*http_at, options_.workers, "--http-bind-address");
@@ -153,43 +160,36 @@ Result<void> RouterWorld::build() {
   if (!names) return tl::unexpected<Error>(names.error());
   names_ = std::move(*names);
 
-  std::shared_ptr<const sandbox::RoutingTable> table;
-  if (!options_.static_sandboxes_file.empty()) {
-    provider_ = std::make_unique<control::StaticProvider>(
-        control::StaticProvider::Options{options_.static_sandboxes_file},
-        [this, &table](std::shared_ptr<const sandbox::RoutingTable> fresh) {
-          if (workers_.empty()) {  // from within start(): the first one
-            table = std::move(fresh);
-            return;
-          }
-          logger_.info("sandboxes read again",
-                       {{"file", options_.static_sandboxes_file}, {"count", uint64_t{fresh->size()}}});
-          for (const auto& w : workers_) w->worker->post_table(fresh);
-        },
-        [this](const std::string& line) {
-          logger_.warn("sandboxes kept as they were", {{"error", line}});
-        });
-    if (const auto started = provider_->start(); !started) return started;
-  }
+  auto source = make_sandbox_source(options_, logger_);
+  if (!source) return tl::unexpected<Error>(source.error());
+  source_ = std::move(*source);
+  auto front = make_front(options_, {[this] { return source_ ? source_->stale() : Seconds(0); }, draining_, logger_});
+  if (!front) return tl::unexpected<Error>(front.error());
+  front_ = std::move(*front);
+  return make_workers(*http_fds);
+}
 
-  for (unsigned i = 0; i < options_.workers; ++i) {
+Result<void> World::make_workers(const std::vector<int>& listeners) {
+  const auto table = source_ ? source_->first_table() : nullptr;
+  for (const int fd : listeners) {
     auto w = std::make_unique<WorkerThread>();
     auto network = io::EpollNetwork::create();
     if (!network) return tl::unexpected<Error>(network.error());
     w->network = std::move(*network);
     if (options_.access_log) w->access_log = std::make_unique<observe::AccessLog>(log_writer_.add_ring());
-    w->worker = std::make_unique<proxy::Worker>(proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_,
-                                                                   *guard_, limits_, *names_, metrics_.add_worker(),
-                                                                   w->access_log.get(), options_.workers, table});
-    auto listener = w->network->adopt_listener((*http_fds)[i]);
+    w->worker = std::make_unique<proxy::Worker>(
+        proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_->front(), *guard_, limits_, *names_,
+                           metrics_.add_worker(), w->access_log.get(), options_.workers, table});
+    auto listener = w->network->adopt_listener(fd);
     if (!listener) return tl::unexpected<Error>(listener.error());
     w->worker->add_listener(std::move(*listener));
     workers_.push_back(std::move(w));
   }
+  if (source_) source_->export_to(metrics_);
   return {};
 }
 
-void RouterWorld::start() {
+void World::start() {
   for (const auto& w : workers_) {
     w->thread = std::thread([&w = *w] {
       w.worker->run();
@@ -197,7 +197,16 @@ void RouterWorld::start() {
     });
   }
   admin_.start();
-  admin_.set_ready(true);
+  if (source_) {
+    source_->start([this](const std::shared_ptr<const sandbox::RoutingTable>& fresh) {
+      for (const auto& w : workers_) w->worker->post_table(fresh);
+    });
+  }
+  if (!source_ || source_->complete()) {
+    admin_.set_ready(true);
+  } else {
+    first_list_ = std::jthread([this](const std::stop_token& stop) { await_first_list(stop); });
+  }
   for (const std::string& notice : config::start_notices(options_)) logger_.warn(notice);
   logger_.info("serving", {{"version", SANDGATE_VERSION},
                            {"http", bound_.to_string()},
@@ -207,17 +216,37 @@ void RouterWorld::start() {
                            {"descriptors", uint64_t{descriptors_}}});
 }
 
-void RouterWorld::wait_for_stop(const sigset_t& signals) {
-  for (;;) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
-    if (signal == SIGHUP) continue;  // files are watched; nothing to re-read on request
-    logger_.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+/// Ready is who knows every sandbox (architecture, "Readiness").
+void World::await_first_list(const std::stop_token& stop) {
+  const auto known = source_->wait_complete(stop);
+  if (stop.stop_requested()) return;
+  if (known) {
+    admin_.set_ready(true);
+    logger_.info("every sandbox is known");
     return;
+  }
+  source_error_ = known.error().message;
+  source_failed_.store(true, std::memory_order_release);
+}
+
+/// The error: it was not a signal that ended it.
+Result<void> World::wait_for_stop(const sigset_t& signals) {
+  for (;;) {
+    const timespec step{0, 200'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &step);
+    if (source_failed_.load(std::memory_order_acquire)) return fail(source_error_);
+    if (signal <= 0 || signal == SIGHUP) continue;  // files are watched; nothing to re-read on request
+    logger_.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    return {};
   }
 }
 
-bool RouterWorld::all_done() const {
+int World::give_up(const Error& error) {
+  std::fprintf(stderr, "sandgate: %s\n", error.message.c_str());
+  return 1;
+}
+
+bool World::all_done() const {
   for (const auto& w : workers_) {
     if (!w->done.load(std::memory_order_acquire)) return false;
   }
@@ -225,7 +254,7 @@ bool RouterWorld::all_done() const {
 }
 
 /// True when every worker has drained. A second signal ends the wait.
-bool RouterWorld::wait_drained(Millis limit, const sigset_t& signals) {
+bool World::wait_drained(Millis limit, const sigset_t& signals) {
   SystemClock clock;
   const MonoTime until = deadline_after(clock.now(), limit);
   while (!all_done()) {
@@ -237,15 +266,21 @@ bool RouterWorld::wait_drained(Millis limit, const sigset_t& signals) {
   return true;
 }
 
-void RouterWorld::stop(const sigset_t& signals) {
+void World::stop(const sigset_t& signals) {
+  if (first_list_.joinable()) {
+    first_list_.request_stop();
+    first_list_.join();
+  }
   admin_.set_ready(false);
+  draining_.store(true, std::memory_order_relaxed);
   for (const auto& w : workers_) w->worker->post_drain();
   if (!wait_drained(options_.shutdown_timeout, signals)) {
     logger_.warn("cutting what is still running");
     for (const auto& w : workers_) w->worker->post_cut();
   }
   for (const auto& w : workers_) w->thread.join();
-  if (provider_) provider_->stop();
+  if (source_) source_->stop();
+  front_->stop();
   names_->stop();
   admin_.stop();
   logger_.info("stopped");
@@ -254,9 +289,9 @@ void RouterWorld::stop(const sigset_t& signals) {
 
 }  // namespace
 
-int run_router(const RouterServerOptions& options) {
+int run_server(const ServerOptions& options) {
   const sigset_t signals = block_signals();
-  return RouterWorld(options).run(signals);
+  return World(options).run(signals);
 }
 
 }  // namespace sandgate::server
