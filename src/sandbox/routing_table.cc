@@ -49,15 +49,20 @@ Lookup RoutingTable::answer(const SandboxRecord* record) {
   return {record->ready() ? Lookup::State::kFound : Lookup::State::kNotReady, record};
 }
 
-Lookup RoutingTable::find(const ByName& key) const {
+const SandboxRecord* RoutingTable::holder(const ByName& key) const {
   const SandboxRecord* found = nullptr;
   probe(hash_of(key), KeyKind::kName, [&](const SandboxRecord& record) {
     if (record.id != key.id || record.ns != key.ns) return false;
-    // A pool's names can be guessed, and somebody will adopt this one (contract sandbox-router 7.3).
-    if (!record.warm) found = &record;
+    found = &record;
     return true;
   });
-  return answer(found);
+  return found;
+}
+
+Lookup RoutingTable::find(const ByName& key) const {
+  const SandboxRecord* found = holder(key);
+  // A pool's names can be guessed, and somebody will adopt this one (contract sandbox-router 7.3).
+  return answer(found != nullptr && found->warm ? nullptr : found);
 }
 
 Lookup RoutingTable::find(const ByUid& key) const {
@@ -90,10 +95,18 @@ std::vector<const SandboxRecord*> RoutingTable::find_all(const ById& key, size_t
 }
 
 void RoutingTable::for_each(const std::function<void(const SandboxRecord&)>& visit) const {
+  for_each(KeyKind::kName, visit);
+}
+
+void RoutingTable::for_each_user_path(const std::function<void(const SandboxRecord&)>& visit) const {
+  for_each(KeyKind::kUserPath, visit);
+}
+
+void RoutingTable::for_each(KeyKind kind, const std::function<void(const SandboxRecord&)>& visit) const {
   for (const auto& shard : shards_) {
     if (shard == nullptr) continue;
     for (const Entry& entry : shard->entries) {
-      if (entry.kind == KeyKind::kName) visit(*entry.record);
+      if (entry.kind == kind) visit(*entry.record);
     }
   }
 }

@@ -78,8 +78,13 @@ class RoutingTable {
   /// Every sandbox of that name, at most `max`, in no particular order.
   std::vector<const SandboxRecord*> find_all(const ById& key, size_t max = 64) const;
 
+  /// Who has this name, unclaimed warm sandboxes included; null: nobody. For checks of what was found, not for finding.
+  const SandboxRecord* holder(const ByName& key) const;
+
   /// Calls `visit` for every sandbox, in no particular order.
   void for_each(const std::function<void(const SandboxRecord&)>& visit) const;
+  /// The same for those that answer for their user and id.
+  void for_each_user_path(const std::function<void(const SandboxRecord&)>& visit) const;
   size_t size() const { return size_; }
 
   /// Counts up from table to table of one provider.
@@ -122,6 +127,7 @@ class RoutingTable {
   template <class Visit>
   void probe(uint64_t hash, KeyKind kind, const Visit& visit) const;
   static Lookup answer(const SandboxRecord* record);
+  void for_each(KeyKind kind, const std::function<void(const SandboxRecord&)>& visit) const;
 
   Shards shards_{};
   size_t size_ = 0;

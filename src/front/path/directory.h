@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,8 +36,10 @@ class Directory {
   /// `limit` 0: none. False when `after` names no entry.
   bool append_list(std::string& out, const Filter& filter, std::string_view after, size_t limit) const;
 
-  /// A JSON array of at most `max` paths of this user, sorted; of every user when `user` is empty.
+  /// A JSON array of at most `max` paths of this user, sorted.
   void append_available(std::string& out, std::string_view user, const Filter& filter, size_t max) const;
+  /// A JSON array of all paths, sorted.
+  void append_all(std::string& out) const;
 
  private:
   /// Offsets into `text_`: one entry's JSON object, and in it the path `user/name`, escaped as it stands there.
@@ -53,13 +56,15 @@ class Directory {
   std::string_view user_of(const Entry& e) const { return path_of(e).substr(0, e.user_size); }
   std::string_view name_of(const Entry& e) const { return path_of(e).substr(e.user_size + 1); }
 
+  using Users = std::unordered_map<std::string_view, std::vector<uint32_t>>;
+  const Users& users() const;
+  void add(const sandbox::SandboxRecord& record, RouteBy route_by);
+
   std::string text_;  ///< the objects, joined by commas
   std::vector<Entry> entries_;
-  std::vector<uint32_t> by_user_;  ///< entries sorted by user, then name
+  mutable std::once_flag users_made_;
+  mutable Users users_;  ///< each user's entries, sorted by path; made when it is first asked for
 };
-
-/// Does GET /sandboxes list it? Of several with one user and name only the winner counts.
-bool is_listed(const sandbox::RoutingTable& table, const sandbox::SandboxRecord& record, RouteBy route_by);
 
 /// The directory of the newest table. With many sandboxes that change all the time it may lag, by 10 us for each
 /// sandbox (100 ms at 10,000), so that making it never takes more than a small part of the time. Thread safe.

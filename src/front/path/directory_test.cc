@@ -46,7 +46,32 @@ TEST(DirectoryTest, OrderAndForm) {
   EXPECT_EQ(available(directory, "alice"), R"(["alice/a","alice/b"])");
   EXPECT_EQ(available(directory, "alice", 1), R"(["alice/a"])");
   EXPECT_EQ(available(directory, "ali"), "[]");
-  EXPECT_EQ(available(directory, ""), R"(["alice/a","alice/b","bob/zeta","carol/c"])");
+  std::string all;
+  directory.append_all(all);
+  EXPECT_EQ(all, R"(["alice/a","alice/b","bob/zeta","carol/c"])");
+}
+
+TEST(DirectoryTest, NamesSortBytewise) {
+  TestTable t;
+  const std::vector<std::string> sorted = {"a",
+                                           "a-b",
+                                           "a.b",
+                                           "a0",
+                                           "aa",
+                                           "box-1",
+                                           "box-1-longer-than-eight-bytes-a",
+                                           "box-1-longer-than-eight-bytes-b",
+                                           "box-10",
+                                           "box-2"};
+  for (auto name = sorted.rbegin(); name != sorted.rend(); ++name) t.put(TestTable::record("alice", *name));
+  const std::string body = list(Directory(*t.build(), RouteBy::kAuto));
+  size_t at = 0;
+  for (const std::string& name : sorted) {
+    const size_t found = body.find("\"alice/" + name + "\"");
+    ASSERT_NE(found, std::string::npos) << name;
+    EXPECT_GT(found, at) << name;
+    at = found;
+  }
 }
 
 TEST(DirectoryTest, PagesAndFilters) {
@@ -85,9 +110,9 @@ TEST(ReachTest, HostFirstThatIsThere) {
   EXPECT_EQ(reach_of(record, RouteBy::kService), Reach::kFqdn);
   EXPECT_EQ(reach_of(record, RouteBy::kPodIp), Reach::kAddress);
   EXPECT_EQ(shown_service(record, RouteBy::kPodIp), "");
-  record.service_fqdn = "not a name";
+  record.service_fqdn.clear();
   EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kService);
-  record.service = "Not-a-label";
+  record.service.clear();
   EXPECT_EQ(reach_of(record, RouteBy::kAuto), Reach::kAddress);
   EXPECT_EQ(reach_of(record, RouteBy::kService), Reach::kNone);
   record.address.reset();
@@ -96,13 +121,27 @@ TEST(ReachTest, HostFirstThatIsThere) {
   EXPECT_EQ(reach_of(record, RouteBy::kPodIp), Reach::kService);
 }
 
+TEST(ReachTest, WhatIsNoNameIsNotDialled) {
+  auto record = TestTable::record("alice", "a");
+  Target target;
+  EXPECT_TRUE(fill_target(record, {}, target));
+  record.service_fqdn = "a.default\r\nX: y";
+  EXPECT_FALSE(fill_target(record, {}, target));
+  record.service_fqdn.clear();
+  EXPECT_TRUE(fill_target(record, {}, target));
+  record.service = "a.b";
+  EXPECT_FALSE(fill_target(record, {}, target));
+  record.service.clear();
+  EXPECT_FALSE(fill_target(record, {}, target));
+}
+
 TEST(ReachTest, Targets) {
   const PathOptions options;
   auto record = TestTable::record("alice", "a", "team");
   record.addresses = {*IpAddress::parse("10.0.0.1"), *IpAddress::parse("fd00::1")};
   record.address = record.addresses[0];
   Target target;
-  fill_target(record, options, target);
+  EXPECT_TRUE(fill_target(record, options, target));
   EXPECT_EQ(target.dns_name, "a.team.svc.cluster.local");
   EXPECT_EQ(target.authority, "a.team.svc.cluster.local:8888");
   EXPECT_EQ(target.expected, record.addresses);
@@ -114,21 +153,21 @@ TEST(ReachTest, Targets) {
   record.service_fqdn = "a.team.svc.other.domain.";
   record.port = 3000;
   target.clear();
-  fill_target(record, options, target);
+  EXPECT_TRUE(fill_target(record, options, target));
   EXPECT_EQ(target.authority, "a.team.svc.other.domain:3000");
 
   record.service_fqdn.clear();
   target.clear();
   PathOptions domain;
   domain.cluster_domain = "k8s.example";
-  fill_target(record, domain, target);
+  EXPECT_TRUE(fill_target(record, domain, target));
   EXPECT_EQ(target.dns_name, "a.team.svc.k8s.example");
 
   PathOptions by_pod;
   by_pod.route_by = RouteBy::kPodIp;
   record.address = record.addresses[1];
   target.clear();
-  fill_target(record, by_pod, target);
+  EXPECT_TRUE(fill_target(record, by_pod, target));
   EXPECT_EQ(target.authority, "[fd00::1]:3000");
   EXPECT_EQ(target.address, record.address);
   EXPECT_EQ(target.dns_name, "");

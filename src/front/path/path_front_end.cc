@@ -276,7 +276,7 @@ const sandbox::SandboxRecord* PathFrontEnd::find_sandbox(const Inquiry& inquiry,
     fail(inquiry, plan, Code::kSandboxNotFound, {}, Side::kUpstream);
     return nullptr;
   }
-  fill_target(*found.record, options_, plan.target);
+  const bool dialable = fill_target(*found.record, options_, plan.target);
   if (caller.scope != nullptr && !caller.scope->covers_port(plan.target.port)) {
     fail(inquiry, plan, Code::kForbidden);
     return nullptr;
@@ -285,6 +285,10 @@ const sandbox::SandboxRecord* PathFrontEnd::find_sandbox(const Inquiry& inquiry,
     plan.message = shown_service(*found.record, options_.route_by);
     plan.html = prefers_html(inquiry.head);
     fail(inquiry, plan, Code::kSandboxNotReady, {}, Side::kUpstream);
+    return nullptr;
+  }
+  if (!dialable) {
+    fail(inquiry, plan, Code::kTargetRefused, "not a DNS name", Side::kUpstream);
     return nullptr;
   }
   return found.record;
@@ -299,10 +303,9 @@ void PathFrontEnd::append_available(const Inquiry& inquiry, const Route& route, 
   if (scope != nullptr) {
     filter = [scope](std::string_view user, std::string_view name) { return scope->covers(user, name); };
   }
-  const bool everybody = options_.strict_compat && scope == nullptr;
   const auto directory = directory_.of(*inquiry.table, inquiry.now);
-  directory->append_available(out, everybody ? std::string_view() : std::string_view(route.user), filter,
-                              everybody ? SIZE_MAX : kAvailableMax);
+  if (options_.strict_compat && scope == nullptr) return directory->append_all(out);
+  directory->append_available(out, route.user, filter, kAvailableMax);
 }
 
 bool PathFrontEnd::check_limits(const Inquiry& inquiry, const sandbox::SandboxRecord& record, Plan& plan) const {

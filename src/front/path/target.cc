@@ -5,11 +5,9 @@
 namespace sandgate::front::path {
 namespace {
 
-/// As the API reports it, perhaps with the root's dot.
-std::string_view fqdn_of(const sandbox::SandboxRecord& record) {
-  std::string_view name = record.service_fqdn;
+std::string_view without_root(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
-  return is_dns_name(name) ? name : std::string_view();
+  return name;
 }
 
 }  // namespace
@@ -17,8 +15,8 @@ std::string_view fqdn_of(const sandbox::SandboxRecord& record) {
 Reach reach_of(const sandbox::SandboxRecord& record, RouteBy route_by) {
   const bool address = record.address.has_value() && route_by != RouteBy::kService;
   if (address && route_by == RouteBy::kPodIp) return Reach::kAddress;
-  if (!fqdn_of(record).empty()) return Reach::kFqdn;
-  if (is_dns_label(record.service)) return Reach::kService;
+  if (!record.service_fqdn.empty()) return Reach::kFqdn;
+  if (!record.service.empty()) return Reach::kService;
   return address ? Reach::kAddress : Reach::kNone;
 }
 
@@ -27,7 +25,7 @@ std::string_view shown_service(const sandbox::SandboxRecord& record, RouteBy rou
   return reach == Reach::kAddress || reach == Reach::kNone ? std::string_view() : std::string_view(record.service);
 }
 
-void fill_target(const sandbox::SandboxRecord& record, const PathOptions& options, Target& target) {
+bool fill_target(const sandbox::SandboxRecord& record, const PathOptions& options, Target& target) {
   target.ns = record.ns;
   target.id = record.id;
   target.uid = record.pool_uid;
@@ -35,15 +33,17 @@ void fill_target(const sandbox::SandboxRecord& record, const PathOptions& option
   target.port = record.port != 0 ? record.port : options.sandbox_port;
   switch (reach_of(record, options.route_by)) {
     case Reach::kNone:
-      break;
+      return false;
     case Reach::kAddress:
       target.address = record.address;
       break;
     case Reach::kFqdn:
-      target.dns_name = fqdn_of(record);
+      target.dns_name = without_root(record.service_fqdn);
+      if (!is_dns_name(target.dns_name)) return false;
       target.expected = record.addresses;
       break;
     case Reach::kService:
+      if (!is_dns_label(record.service)) return false;
       target.dns_name.assign(record.service).append(".").append(record.ns).append(".svc.");
       target.dns_name.append(options.cluster_domain);
       target.expected = record.addresses;
@@ -51,6 +51,7 @@ void fill_target(const sandbox::SandboxRecord& record, const PathOptions& option
   }
   target.authority = target.address ? target.address->to_authority() : target.dns_name;
   target.authority.append(":").append(std::to_string(target.port));
+  return true;
 }
 
 }  // namespace sandgate::front::path

@@ -17,7 +17,8 @@ Reach reach_of(const sandbox::SandboxRecord& record, RouteBy route_by);
 /// status.service as reported, or "" when the sandbox is reached by address (contract 3.2).
 std::string_view shown_service(const sandbox::SandboxRecord& record, RouteBy route_by);
 
-/// Fills the target but its authority's override by --path-preserve-host. The record must have a route.
-void fill_target(const sandbox::SandboxRecord& record, const PathOptions& options, Target& target);
+/// Fills the target; its authority is the host and port dialled. False when the record has no route, or the API
+/// reported a name that is none: such a one is neither resolved nor put into a field.
+bool fill_target(const sandbox::SandboxRecord& record, const PathOptions& options, Target& target);
 
 }  // namespace sandgate::front::path
