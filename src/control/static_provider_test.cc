@@ -167,7 +167,7 @@ TEST_F(StaticFileTest, ABadFileKeepsTheTableAndIsReportedOnce) {
   ASSERT_EQ(errors_.size(), 1u);
   EXPECT_EQ(errors_[0], path_.string() +
                             ":2: sandbox `default/a` is already in line 1; expected `NAMESPACE/ID ADDRESS:PORT` or `ID "
-                            "ADDRESS:PORT` (the sandboxes read before stay in use)");
+                            "ADDRESS:PORT` (what was read before stays in use)");
   EXPECT_TRUE(has("a"));
 
   fs::remove(path_);

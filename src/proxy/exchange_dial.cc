@@ -94,9 +94,10 @@ bool Exchange::target_current() const {
   const front::Target& target = plan_.target;
   const sandbox::RoutingTable* table = services_.host.table();
   if (!target.known || table == nullptr || table->generation() == target.table_generation) return true;
-  const sandbox::SandboxRecord* now = table->find(sandbox::ByName{target.ns, target.id}).record;
-  return now != nullptr && now->ready() && now->pool_uid == target.uid &&
-         (!target.address || now->address == target.address);
+  const sandbox::SandboxRecord* now = table->holder({target.ns, target.id});
+  if (now == nullptr || !now->ready() || now->pool_uid != target.uid) return false;
+  return !target.address || now->address == target.address ||
+         std::find(now->addresses.begin(), now->addresses.end(), *target.address) != now->addresses.end();
 }
 
 void Exchange::dial() {

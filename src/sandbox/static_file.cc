@@ -53,6 +53,7 @@ Result<SandboxRecord> parse_line(std::string_view line) {
                 ", it must be an IPv4 address or an IPv6 address in brackets, a colon and " + "a port from 1 to 65535");
   }
   record.address = endpoint->address;
+  record.addresses.push_back(endpoint->address);
   record.port = endpoint->port;
   return record;
 }

@@ -54,6 +54,11 @@ constexpr http::FieldSet kNotForSandboxes{
 constexpr http::FieldSet kForwardingFields{FieldId::kXForwardedFor, FieldId::kXForwardedHost, FieldId::kXForwardedProto,
                                            FieldId::kForwarded};
 
+bool has_address(const sandbox::SandboxRecord& record, const IpAddress& address) {
+  return record.address == address ||
+         std::find(record.addresses.begin(), record.addresses.end(), address) != record.addresses.end();
+}
+
 /// Names every cluster has that are not sandboxes (threat model 1, row 2). Only where DNS is all there is.
 bool is_reserved_name(std::string_view ns, std::string_view id) {
   return id == "kubernetes" || id.starts_with("kube-") || ns.starts_with("kube-") || ns.ends_with("-system");
@@ -201,29 +206,41 @@ bool RouterFrontEnd::check_websocket(const Inquiry& inquiry, Plan& plan) const {
   return true;
 }
 
+/// The sandbox that a request names: by UID, then by name (contract 1.3, 7.3). A UID must belong to the named sandbox,
+/// so that it opens nothing that the name would not; what it adds are unclaimed members of warm pools.
+sandbox::Lookup RouterFrontEnd::look_up(const sandbox::RoutingTable& table, const Route& route) const {
+  if (!route.uid.empty()) {
+    const sandbox::Lookup by_uid = table.find(sandbox::ByUid{route.uid});
+    const sandbox::SandboxRecord* record = by_uid.record;
+    if (record != nullptr && record->id == route.id && record->ns == route.ns) return by_uid;
+  }
+  return table.find(sandbox::ByName{route.ns, route.id});
+}
+
 /// Contract 1.3: Pod-IP, then the table; DNS only where there is no table.
 bool RouterFrontEnd::find_target(const Inquiry& inquiry, const Route& route, Plan& plan) const {
   Target& target = plan.target;
   target.port = route.port;
-  const sandbox::Lookup found =
-      inquiry.table != nullptr ? inquiry.table->find(sandbox::ByName{route.ns, route.id}) : sandbox::Lookup{};
+  const sandbox::RoutingTable* table = inquiry.table;
+  const sandbox::Lookup found = table != nullptr ? look_up(*table, route) : sandbox::Lookup{};
+  const sandbox::SandboxRecord* record = found.record;
+  const bool named = record != nullptr && route.pod_ip && has_address(*record, *route.pod_ip);
   const PodIpPolicy pod_ip_policy =
-      options_.pod_ip_policy.value_or(inquiry.table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
+      options_.pod_ip_policy.value_or(table != nullptr ? PodIpPolicy::kKnown : PodIpPolicy::kAny);
   const bool use_pod_ip = route.pod_ip && (pod_ip_policy == PodIpPolicy::kAny ||
-                                           (pod_ip_policy == PodIpPolicy::kKnown && found.record != nullptr &&
-                                            found.record->address == *route.pod_ip && found.record->ready()));
-  if (found.record != nullptr && (!use_pod_ip || found.record->address == *route.pod_ip)) {
-    if (found.state == sandbox::Lookup::State::kNotReady) {
-      return fail_plan(plan, Code::kSandboxNotReady, {}, Side::kUpstream);
-    }
+                                           (pod_ip_policy == PodIpPolicy::kKnown && named && record->ready()));
+  if (record != nullptr && (!use_pod_ip || named)) {
+    if (!record->ready() || !record->address) return fail_plan(plan, Code::kSandboxNotReady, {}, Side::kUpstream);
     target.known = true;
-    target.uid = found.record->pool_uid;
-    target.address = found.record->address;
-    target.port = sandbox::port_for(*found.record, route.port, options_.default_port);
+    target.uid = record->pool_uid;
+    target.address = use_pod_ip ? route.pod_ip : record->address;
+    target.port = sandbox::port_for(*record, route.port, options_.default_port);
   } else if (use_pod_ip) {
     target.address = route.pod_ip;
-  } else if (inquiry.table != nullptr) {
-    return fail_plan(plan, Code::kSandboxNotFound, {}, Side::kUpstream);
+  } else if (table != nullptr) {
+    // Nobody is told "there is no such sandbox" before all of them are known.
+    const Code code = table->complete() ? Code::kSandboxNotFound : Code::kSandboxNotReady;
+    return fail_plan(plan, code, {}, Side::kUpstream);
   } else {
     target.dns_name.assign(route.id).append(".").append(route.ns).append(".svc.").append(options_.cluster_domain);
   }

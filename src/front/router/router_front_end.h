@@ -30,6 +30,7 @@ class RouterFrontEnd final : public FrontEnd {
   bool read_route(const Inquiry& inquiry, std::string_view path, Route& route, Plan& plan) const;
   bool check_namespace(const Route& route, const Inquiry& inquiry, Plan& plan) const;
   bool check_websocket(const Inquiry& inquiry, Plan& plan) const;
+  sandbox::Lookup look_up(const sandbox::RoutingTable& table, const Route& route) const;
   bool find_target(const Inquiry& inquiry, const Route& route, Plan& plan) const;
 
   policy::Client client_of(const Inquiry& inquiry) const;
