@@ -167,7 +167,18 @@ bool H1ServerConnection::end(const http::Trailers& trailers) {
 
 bool H1ServerConnection::rest_is_cheap() const {
   if (decoder_.complete()) return true;
-  return !body_withheld_ && decoder_.left_is_known() && decoder_.opaque_left() <= kReadAwayMax;
+  if (body_withheld_) return false;
+  return decoder_.left_is_known() ? decoder_.opaque_left() <= kReadAwayMax : end_has_come();
+}
+
+/// Is the end of a chunked request among the bytes that were received?
+bool H1ServerConnection::end_has_come() const {
+  http::h1::BodyDecoder look = decoder_;
+  for (std::string_view bytes = unread();;) {
+    const http::h1::BodyPiece piece = look.next(bytes);
+    bytes.remove_prefix(piece.consumed);
+    if (piece.step != http::h1::BodyStep::kData) return piece.step == http::h1::BodyStep::kEnd;
+  }
 }
 
 void H1ServerConnection::finish() {

@@ -99,6 +99,7 @@ class H1ServerConnection final : public H1Connection,
   void begin_request(size_t head_size);
   void refuse(Code code);
   bool rest_is_over() const;
+  bool end_has_come() const;
   void read_away();
   void linger();
   void close_now();

@@ -87,6 +87,9 @@ TEST(UnreadBodyTest, AChunkedOneIsReadAwayToo) {
   world.idle(3);
   client.send("0\r\n\r\n" + kGet);
   ASSERT_TRUE(world.receives(client, 2 * kOk.size()));
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n");
+  ASSERT_TRUE(world.receives(client, 3 * kOk.size()));
+  EXPECT_TRUE(cheap) << "its end is here already";
 }
 
 TEST(UnreadBodyTest, OneThatNeverComesCostsTheConnection) {

@@ -40,7 +40,7 @@ verb_test() {
   local -a targets=()
   if [ "$preset" = planted ]; then
     targets=(simulation_planted_test)
-    filter=${filter:-^simulation_planted_test\$}
+    filter='^simulation_planted_test$'
   fi
   build_preset "$preset" "${targets[@]}"
   if [ -n "$list" ]; then ctest --test-dir "build/$preset" -N; return; fi
