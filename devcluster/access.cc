@@ -41,10 +41,9 @@ Result<void> Access::add_user(std::string_view text) {
 
 void Access::add_service_account(const std::string& token, const std::string& ns, const std::string& name) {
   const std::string user = "system:serviceaccount:" + ns + ":" + name;
-  users_.push_back({token,
-                    {user,
-                     "uid-of-" + user,
-                     {"system:serviceaccounts", "system:serviceaccounts:" + ns, "system:authenticated"}}});
+  users_.push_back(
+      {token,
+       {user, "uid-of-" + user, {"system:serviceaccounts", "system:serviceaccounts:" + ns, "system:authenticated"}}});
 }
 
 Result<void> Access::add_denial(std::string_view text) {

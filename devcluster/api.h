@@ -17,7 +17,8 @@ class Api {
 
   virtual Answer<void> create(const ResourceType& type, std::string_view ns, Json body) = 0;
   /// A JSON merge patch; with metadata.resourceVersion in it only onto that version.
-  virtual Answer<void> patch(const ResourceType& type, std::string_view ns, std::string_view name, const Json& patch) = 0;
+  virtual Answer<void> patch(const ResourceType& type, std::string_view ns, std::string_view name,
+                             const Json& patch) = 0;
   /// `object` whole, with the status it shall have; only onto its metadata.resourceVersion.
   virtual Answer<void> update_status(const ResourceType& type, const Json& object) = 0;
   virtual Answer<void> remove(const ResourceType& type, std::string_view ns, std::string_view name,

@@ -106,7 +106,8 @@ bool field_known(const ResourceType& type, std::string_view field) {
   if (type.kind == "Pod") {
     return any({"spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"});
   }
-  if (type.kind == "Event") return any({"involvedObject.name", "involvedObject.kind", "involvedObject.uid", "reason", "type"});
+  if (type.kind == "Event")
+    return any({"involvedObject.name", "involvedObject.kind", "involvedObject.uid", "reason", "type"});
   if (type.kind == "Secret") return any({"type"});
   if (type.kind == "Namespace") return any({"status.phase"});
   return false;
@@ -142,7 +143,9 @@ Answer<HttpAnswer> ApiServer::list(const Call& call) {
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string version_text = call.param("resourceVersion");
   const auto asked = version_text.empty() ? std::optional<uint64_t>(0) : parse_decimal(version_text);
-  if (!asked) return tl::unexpected(bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
+  if (!asked)
+    return tl::unexpected(
+        bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
   Continue from{store_.revision(), 0, ""};
   if (const std::string token = call.param("continue"); !token.empty()) {
     if (*asked > 0) {
@@ -158,10 +161,10 @@ Answer<HttpAnswer> ApiServer::list(const Call& call) {
   }
   auto page = store_.page(*route.type, route.ns, from.revision, from.key, *limit, *wanted);
   if (!page) {
-    return tl::unexpected(expired(from.key.empty()
-                                      ? "The resourceVersion for the provided list is too old."
-                                      : "The provided continue parameter is too old to display a consistent list result. You "
-                                        "can start a new list without the continue parameter."));
+    return tl::unexpected(expired(
+        from.key.empty() ? "The resourceVersion for the provided list is too old."
+                         : "The provided continue parameter is too old to display a consistent list result. You "
+                           "can start a new list without the continue parameter."));
   }
   std::string meta = R"({"resourceVersion":")" + std::to_string(from.revision) + '"';
   if (!page->next_key.empty()) {
@@ -172,18 +175,19 @@ Answer<HttpAnswer> ApiServer::list(const Call& call) {
   }
   meta += '}';
   if (call.request.field("Accept").find("as=Table") != std::string_view::npos) {
-    return HttpAnswer{200, "application/json",
+    return HttpAnswer{200,
+                      "application/json",
                       table_text(*route.type, route.version, page->objects, meta,
                                  call.param("includeObject") == "Object", loop_.clock().wall()),
-                      {}, nullptr};
+                      {},
+                      nullptr};
   }
   std::string head = R"({"kind":")" + route.type->kind + R"(List","apiVersion":")" +
                      route.type->api_version(route.version) + R"(","metadata":)" + meta + R"(,"items":[)";
   size_t size = head.size();
   for (const ObjectPtr& object : page->objects) size += object->text.size() + 100;
   HttpAnswer answer;
-  auto source =
-      std::make_unique<ListSource>(*route.type, route.version, std::move(head), std::move(page->objects));
+  auto source = std::make_unique<ListSource>(*route.type, route.version, std::move(head), std::move(page->objects));
   if (size > kOnePieceMax) {
     answer.source = std::move(source);
     return answer;
@@ -199,7 +203,9 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string version_text = call.param("resourceVersion");
   const auto asked = version_text.empty() ? std::optional<uint64_t>(0) : parse_decimal(version_text);
-  if (!asked) return tl::unexpected(bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
+  if (!asked)
+    return tl::unexpected(
+        bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
   WatchRequest watch;
   watch.type = route.type;
   watch.version = route.version;
@@ -221,12 +227,13 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
   if (!initial.empty()) {
     const bool proper = match == "NotOlderThan" && watch.bookmarks;
     if (options_.streaming_lists == StreamingLists::kOff || !proper) {
-      ApiError refused{422, "Invalid",
-                       "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: " +
-                           std::string(proper ? "sendInitialEvents is forbidden for watch unless the WatchList feature gate "
-                                                "is enabled"
-                                              : "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan "
-                                                "and allowWatchBookmarks")};
+      ApiError refused{
+          422, "Invalid",
+          "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: " +
+              std::string(proper ? "sendInitialEvents is forbidden for watch unless the WatchList feature gate "
+                                   "is enabled"
+                                 : "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan "
+                                   "and allowWatchBookmarks")};
       refused.group = "meta.k8s.io";
       refused.kind = "ListOptions";
       refused.causes.push_back({"FieldValueForbidden", "Forbidden", "sendInitialEvents"});
@@ -241,9 +248,10 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
       return answer;
     }
   } else if (!match.empty()) {
-    ApiError refused{422, "Invalid",
-                     "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is "
-                     "forbidden for watch unless sendInitialEvents is provided"};
+    ApiError refused{
+        422, "Invalid",
+        "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is "
+        "forbidden for watch unless sendInitialEvents is provided"};
     refused.causes.push_back({"FieldValueForbidden", "Forbidden", "resourceVersionMatch"});
     return tl::unexpected(std::move(refused));
   }

@@ -20,7 +20,9 @@ std::vector<std::string> segments_of(std::string_view path) {
   return segments;
 }
 
-HttpAnswer text_answer(uint16_t status, std::string body) { return {status, "application/json", std::move(body), {}, nullptr}; }
+HttpAnswer text_answer(uint16_t status, std::string body) {
+  return {status, "application/json", std::move(body), {}, nullptr};
+}
 
 HttpAnswer error_answer(const ApiError& error) {
   HttpAnswer answer = text_answer(static_cast<uint16_t>(error.code), status_text(error));
@@ -29,7 +31,9 @@ HttpAnswer error_answer(const ApiError& error) {
   return answer;
 }
 
-bool wants_table(const HttpRequest& request) { return request.field("Accept").find("as=Table") != std::string_view::npos; }
+bool wants_table(const HttpRequest& request) {
+  return request.field("Accept").find("as=Table") != std::string_view::npos;
+}
 
 std::string verb_of(const HttpRequest& request, bool named, bool watch) {
   if (request.method == "GET") return watch ? "watch" : named ? "get" : "list";
@@ -59,7 +63,8 @@ void ApiServer::on_http(HttpExchange& exchange, HttpRequest request) {
   const auto user = access_.user_of_request(request.field("Authorization"));
   if (!user) return exchange.answer(error_answer(unauthorized()));
   if (const auto text = about(request.path)) {
-    return exchange.answer(request.method == "GET" ? text_answer(200, *text) : error_answer(method_not_allowed(request.method)));
+    return exchange.answer(request.method == "GET" ? text_answer(200, *text)
+                                                   : error_answer(method_not_allowed(request.method)));
   }
   auto route = route_of(request.path);
   if (!route) return exchange.answer(error_answer(no_such_path()));
@@ -74,7 +79,8 @@ void ApiServer::on_http(HttpExchange& exchange, HttpRequest request) {
 std::optional<std::string> ApiServer::about(std::string_view path) const {
   const auto segments = segments_of(path);
   const ResourceTable& types = store_.types();
-  if (segments.empty()) return dump(Json{{"paths", {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"}}});
+  if (segments.empty())
+    return dump(Json{{"paths", {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"}}});
   if (segments[0] == "version" && segments.size() == 1) return version_text();
   if (segments[0] == "api") {
     if (segments.size() == 1) return core_versions_text();
@@ -104,8 +110,8 @@ std::optional<ApiServer::Route> ApiServer::route_of(std::string_view path) const
     return std::nullopt;
   }
   const ResourceTable& types = store_.types();
-  const bool inside = segments[at] == "namespaces" && segments.size() > at + 2 &&
-                      types.by_plural(group, segments[at + 2]) != nullptr;
+  const bool inside =
+      segments[at] == "namespaces" && segments.size() > at + 2 && types.by_plural(group, segments[at + 2]) != nullptr;
   if (inside) {
     route.ns = segments[at + 1];
     at += 2;
@@ -144,7 +150,8 @@ Answer<HttpAnswer> ApiServer::serve(Call& call, bool& taken) {
     pods_->port_forward(call.exchange, call.request, pod);
     return HttpAnswer{};
   }
-  if (route.type->kind == "ServiceAccount" && route.sub == "token" && verb == "create") return service_account_token(call);
+  if (route.type->kind == "ServiceAccount" && route.sub == "token" && verb == "create")
+    return service_account_token(call);
   const bool plain = route.sub.empty() || (route.sub == "status" && route.type->has_status) ||
                      (route.sub == "finalize" && route.type->kind == "Namespace");
   if (!plain) return tl::unexpected(no_such_path());
@@ -186,8 +193,9 @@ HttpAnswer ApiServer::object_answer(const Call& call, uint16_t status, const Sto
 Answer<Json> ApiServer::body_of(const Call& call) const {
   const std::string_view type = call.request.field("Content-Type");
   if (type.starts_with("application/vnd.kubernetes.protobuf") || type.starts_with("application/yaml")) {
-    return tl::unexpected(unsupported_media_type("the body of the request was in an unknown format - accepted media types "
-                                                 "include: application/json"));
+    return tl::unexpected(
+        unsupported_media_type("the body of the request was in an unknown format - accepted media types "
+                               "include: application/json"));
   }
   std::string why;
   auto body = parse_json(call.request.body, why);
@@ -229,23 +237,22 @@ Answer<HttpAnswer> ApiServer::patch(const Call& call) {
   } else if (type == "application/apply-patch+yaml") {
     kind = PatchKind::kApply;
   } else if (type != "application/merge-patch+json" && type != "application/strategic-merge-patch+json") {
-    return tl::unexpected(
-        unsupported_media_type("the body of the request was in an unknown format - accepted media types include: "
-                               "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
+    return tl::unexpected(unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
   }
   const Route& route = call.route;
   if (type == "application/strategic-merge-patch+json" && route.type->custom) {
-    return tl::unexpected(
-        unsupported_media_type("the body of the request was in an unknown format - accepted media types include: "
-                               "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
+    return tl::unexpected(unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
   }
   std::string why;
   const auto body = parse_json(call.request.body, why);
   if (!body) return tl::unexpected(bad_request("error decoding patch: " + why));
   const bool existed = store_.find(*route.type, route.ns, route.name) != nullptr;
   const Part part = route.sub == "status" ? Part::kStatus : Part::kMain;
-  auto patched =
-      objects_.patch(*route.type, route.ns, route.name, kind, *body, part, route.version, call.dry_run());
+  auto patched = objects_.patch(*route.type, route.ns, route.name, kind, *body, part, route.version, call.dry_run());
   if (!patched) return tl::unexpected(patched.error());
   return object_answer(call, existed ? 200 : 201, **patched);
 }
@@ -274,8 +281,8 @@ Answer<DeleteOptions> delete_options(const std::string& body, const std::string&
   for (const char* known : {"", "Background", "Foreground", "Orphan"}) {
     if (options.propagation == known) return options;
   }
-  return tl::unexpected(bad_request("propagationPolicy '" + options.propagation +
-                                    "' is none of Background, Foreground and Orphan"));
+  return tl::unexpected(
+      bad_request("propagationPolicy '" + options.propagation + "' is none of Background, Foreground and Orphan"));
 }
 
 }  // namespace
@@ -338,9 +345,9 @@ Answer<HttpAnswer> ApiServer::review(const Call& call, const Json& body) {
   const bool self = call.route.type->kind == "SelfSubjectAccessReview";
   const std::string user = self ? call.user.name : text_at(body, {"spec", "user"});
   const Json& attributes = object_in(body, {"spec", "resourceAttributes"});
-  const AccessQuestion question{text_at(attributes, {"verb"}),        text_at(attributes, {"group"}),
-                                text_at(attributes, {"resource"}),    text_at(attributes, {"subresource"}),
-                                text_at(attributes, {"namespace"}),   text_at(attributes, {"name"})};
+  const AccessQuestion question{text_at(attributes, {"verb"}),      text_at(attributes, {"group"}),
+                                text_at(attributes, {"resource"}),  text_at(attributes, {"subresource"}),
+                                text_at(attributes, {"namespace"}), text_at(attributes, {"name"})};
   const bool allowed = access_.allowed(user, question);
   answer["status"] = {{"allowed", allowed}};
   if (!allowed) {

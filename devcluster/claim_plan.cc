@@ -36,7 +36,8 @@ Refusal refusal_of(const Seen& seen) {
   for (const char* part : {"labels", "annotations"}) {
     for (const auto& [key, value] : object_in(seen.claim, {"spec", "additionalPodMetadata", part}).items()) {
       if (key.find(kReserved) != std::string::npos) {
-        return {"InvalidMetadata", std::string("additionalPodMetadata.") + part + " may not hold '" + key + "': reserved"};
+        return {"InvalidMetadata",
+                std::string("additionalPodMetadata.") + part + " may not hold '" + key + "': reserved"};
       }
       const Json* fixed = find(*seen.view.sandbox_template, {"spec", "podTemplate", "metadata", part, key});
       if (fixed != nullptr && *fixed != value) {
@@ -77,7 +78,8 @@ void add_env(Json& containers, const Json& wishes) {
       Json& env = container["env"];
       if (!env.is_array()) env = Json::array();
       const std::string name = text_at(wish, {"name"});
-      const auto same = std::find_if(env.begin(), env.end(), [&](const Json& one) { return text_at(one, {"name"}) == name; });
+      const auto same =
+          std::find_if(env.begin(), env.end(), [&](const Json& one) { return text_at(one, {"name"}) == name; });
       const Json entry{{"name", name}, {"value", text_at(wish, {"value"})}};
       if (same == env.end()) {
         env.push_back(entry);
@@ -102,7 +104,8 @@ void plan_cold(const Seen& seen, Plan& plan) {
     const Json& more = object_in(seen.claim, {"spec", "additionalPodMetadata", part});
     if (!more.empty()) object_at(object_at(pod_template, "metadata"), part).update(more);
   }
-  if (Json* containers = find_to_edit(pod_template, {"spec", "containers"}); containers != nullptr && containers->is_array()) {
+  if (Json* containers = find_to_edit(pod_template, {"spec", "containers"});
+      containers != nullptr && containers->is_array()) {
     add_env(*containers, array_at(seen.claim, {"spec", "env"}));
   }
   const Json& volumes = array_at(seen.claim, {"spec", "volumeClaimTemplates"});
@@ -134,7 +137,8 @@ void plan_adoption(const Seen& seen, const Json& member, Plan& plan) {
   if (!more.empty()) patch["spec"]["podTemplate"]["metadata"] = more;
   plan.patch(seen.types.sandbox(), member, std::move(patch));
   // The Pod runs already: what the Sandbox would give a new one is told to it as well.
-  Json pod{{"metadata", {{"labels", {{kWarmPoolLabel, nullptr}, {kLaunchTypeLabel, "warm"}, {kClaimUidLabel, seen.uid()}}}}}};
+  Json pod{{"metadata",
+            {{"labels", {{kWarmPoolLabel, nullptr}, {kLaunchTypeLabel, "warm"}, {kClaimUidLabel, seen.uid()}}}}}};
   for (const char* part : {"labels", "annotations"}) {
     const Json& map = object_in(more, {part});
     if (!map.empty()) object_at(pod["metadata"], part).update(map);
@@ -153,8 +157,8 @@ void mirror_sandbox(const Seen& seen, Plan& plan) {
   status["conditions"] = Json::array();
   const Json& ready = condition_of(sandbox, "Ready");
   if (ready.empty()) {
-    status["conditions"].push_back(
-        make_condition(seen.claim, "Ready", "False", "SandboxNotReady", "the Sandbox has no Ready condition yet", seen.now));
+    status["conditions"].push_back(make_condition(seen.claim, "Ready", "False", "SandboxNotReady",
+                                                  "the Sandbox has no Ready condition yet", seen.now));
   } else {
     status["conditions"].push_back(make_condition(seen.claim, "Ready", text_at(ready, {"status"}),
                                                   text_at(ready, {"reason"}), text_at(ready, {"message"}), seen.now));
@@ -162,7 +166,8 @@ void mirror_sandbox(const Seen& seen, Plan& plan) {
   const Json& finished = condition_of(sandbox, "Finished");
   if (!finished.empty()) {
     status["conditions"].push_back(make_condition(seen.claim, "Finished", text_at(finished, {"status"}),
-                                                  text_at(finished, {"reason"}), text_at(finished, {"message"}), seen.now));
+                                                  text_at(finished, {"reason"}), text_at(finished, {"message"}),
+                                                  seen.now));
   }
   plan.status = std::move(status);
 }
@@ -187,7 +192,8 @@ void plan_end(const Seen& seen, Plan& plan) {
     plan.remove(seen.types.claim(), seen.claim, policy == "Delete" ? "Background" : "Foreground");
     return;
   }
-  if (seen.view.sandbox != nullptr && controlled_by(*seen.view.sandbox, seen.uid()) && !being_deleted(*seen.view.sandbox)) {
+  if (seen.view.sandbox != nullptr && controlled_by(*seen.view.sandbox, seen.uid()) &&
+      !being_deleted(*seen.view.sandbox)) {
     plan.remove(seen.types.sandbox(), *seen.view.sandbox);
   }
   refuse(seen, plan, "ClaimExpired", "the claim's time is over");
@@ -201,8 +207,9 @@ Json sandbox_from_template(const Json& sandbox_template) {
     if (const Json* value = find(sandbox_template, {"spec", part})) sandbox["spec"][part] = *value;
   }
   const std::string name = text_at(sandbox_template, {"metadata", "name"});
-  sandbox["metadata"]["labels"] = {{kTemplateRefHashLabel, name_hash(name)},
-                                   {kTemplateHashLabel, name_hash(dump(object_in(sandbox_template, {"spec", "podTemplate"})))}};
+  sandbox["metadata"]["labels"] = {
+      {kTemplateRefHashLabel, name_hash(name)},
+      {kTemplateHashLabel, name_hash(dump(object_in(sandbox_template, {"spec", "podTemplate"})))}};
   sandbox["metadata"]["annotations"] = {{kTemplateRefAnnotation, name}};
   return sandbox;
 }

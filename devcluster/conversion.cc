@@ -36,7 +36,8 @@ void from_version(const ResourceType& type, std::string_view version, Json& obje
     }
     spec->erase("replicas");
   }
-  if (Json* status = find_to_edit(object, {"status"}); status != nullptr && status->is_object()) status->erase("replicas");
+  if (Json* status = find_to_edit(object, {"status"}); status != nullptr && status->is_object())
+    status->erase("replicas");
 }
 
 std::string object_text(const ResourceType& type, std::string_view version, const Stored& object) {

@@ -135,8 +135,11 @@ bool HttpExchange::receive() {
         if (request_.body.size() > service_.limits_.body_bytes_max) {
           close_ = true;
           handed_over_ = true;
-          answer({413, "text/plain", "the request body is longer than " +
-                                         std::to_string(service_.limits_.body_bytes_max) + " bytes\n", {}, nullptr});
+          answer({413,
+                  "text/plain",
+                  "the request body is longer than " + std::to_string(service_.limits_.body_bytes_max) + " bytes\n",
+                  {},
+                  nullptr});
           return true;
         }
         break;

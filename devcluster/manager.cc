@@ -215,8 +215,8 @@ void Manager::work(const Key& key) {
 void Manager::retry(const Key& key, const ApiError& error) {
   const unsigned failures = ++failures_[key];
   if (failures > kQuietFailures) {
-    std::fprintf(stderr, "sandgate-devcluster: %s %s/%s: %s\n", key.type->kind.c_str(), key.ns.c_str(), key.name.c_str(),
-                 error.message.c_str());
+    std::fprintf(stderr, "sandgate-devcluster: %s %s/%s: %s\n", key.type->kind.c_str(), key.ns.c_str(),
+                 key.name.c_str(), error.message.c_str());
   }
   const Millis wait = std::min(kRetryMax, kRetryFirst * (1 << std::min(failures - 1, 10u)));
   enqueue_at(deadline_after(loop_.now(), wait), key);
@@ -252,7 +252,8 @@ Plan Manager::plan_for(const Key& key, const Json& object) {
     case What::kClaim:
       return claim_plan(object);
     case What::kPool: {
-      const auto used = read(types_.sandbox_template(), key.ns, text_at(object, {"spec", "sandboxTemplateRef", "name"}));
+      const auto used =
+          read(types_.sandbox_template(), key.ns, text_at(object, {"spec", "sandboxTemplateRef", "name"}));
       return plan_warm_pool(types_, object, used ? &*used : nullptr, controlled(types_.sandbox(), uid), [this] {
         constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
         std::string suffix;
@@ -342,7 +343,8 @@ Answer<void> Manager::carry_out(const Plan& plan, const ResourceType& type, cons
   }
   if (!plan.status || *plan.status == object_in(object, {"status"})) return {};
   // An action may have changed the object itself: then its event brings us back here.
-  const ObjectPtr now = store_.find(type, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"}));
+  const ObjectPtr now =
+      store_.find(type, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"}));
   if (!now || std::to_string(now->revision) != text_at(object, {"metadata", "resourceVersion"})) return {};
   Json changed = object;
   changed["status"] = *plan.status;

@@ -54,7 +54,8 @@ Answer<void> check_shape(const ResourceType& type, const Json& body) {
   if (!body.is_object()) return tl::unexpected(bad_request("the body is not a JSON object"));
   const std::string kind = text_at(body, {"kind"});
   if (!kind.empty() && kind != type.kind) {
-    return tl::unexpected(bad_request("the kind in the data (" + kind + ") does not match the expected kind (" + type.kind + ")"));
+    return tl::unexpected(
+        bad_request("the kind in the data (" + kind + ") does not match the expected kind (" + type.kind + ")"));
   }
   const std::string api_version = text_at(body, {"apiVersion"});
   bool known = api_version.empty();
@@ -84,30 +85,33 @@ Answer<void> check_name(const ResourceType& type, std::string_view name) {
     if (name.find('/') == std::string_view::npos && name.find('%') == std::string_view::npos) return {};
   } else if (type.kind == "Service" || type.kind == "Namespace") {
     if (is_dns_label(name)) return {};
-    return tl::unexpected(invalid(type, name, "metadata.name",
-                                  "Invalid value: " + json_quoted(name) +
-                                      ": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
-                                      "'-', and must start and end with an alphanumeric character"));
+    return tl::unexpected(
+        invalid(type, name, "metadata.name",
+                "Invalid value: " + json_quoted(name) +
+                    ": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
+                    "'-', and must start and end with an alphanumeric character"));
   } else if (is_dns_name(name)) {
     return {};
   }
-  return tl::unexpected(invalid(type, name, "metadata.name",
-                                "Invalid value: " + json_quoted(name) +
-                                    ": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-                                    "'-' or '.', and must start and end with an alphanumeric character"));
+  return tl::unexpected(
+      invalid(type, name, "metadata.name",
+              "Invalid value: " + json_quoted(name) +
+                  ": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
+                  "'-' or '.', and must start and end with an alphanumeric character"));
 }
 
 Answer<void> check_content(const ResourceType& type, const Json& body) {
   const std::string name = text_at(body, {"metadata", "name"});
   for (const std::string& pointer : type.required) {
     const Json* value = at_pointer(body, pointer);
-    if (value == nullptr || value->is_null()) return tl::unexpected(invalid(type, name, dotted(pointer), "Required value"));
+    if (value == nullptr || value->is_null())
+      return tl::unexpected(invalid(type, name, dotted(pointer), "Required value"));
   }
   const Json* spec = find(body, {"spec"});
   if (type.custom && spec != nullptr && !spec->is_object()) {
     const std::string is = spec->is_string() ? "string" : spec->is_array() ? "array" : spec->type_name();
-    return tl::unexpected(invalid(type, name, "spec",
-                                  "Invalid value: \"" + is + "\": spec in body must be of type object: \"" + is + "\""));
+    return tl::unexpected(invalid(
+        type, name, "spec", "Invalid value: \"" + is + "\": spec in body must be of type object: \"" + is + "\""));
   }
   if (type.kind == "Sandbox") {
     return one_of(type, body, {"spec", "operatingMode"}, "spec.operatingMode", {"Running", "Suspended"});

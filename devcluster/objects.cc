@@ -60,8 +60,8 @@ Answer<Json> apply_patch(Json current, PatchKind kind, const Json& patch, const 
 
 std::string Objects::new_uid() {
   std::array<uint64_t, 2> bits{random_.next(), random_.next()};
-  bits[0] = (bits[0] & ~uint64_t{0xf000}) | 0x4000;                            // version 4
-  bits[1] = (bits[1] & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);            // variant
+  bits[0] = (bits[0] & ~uint64_t{0xf000}) | 0x4000;                  // version 4
+  bits[1] = (bits[1] & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);  // variant
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
   for (size_t i = 0; i < 32; ++i) {
@@ -99,8 +99,7 @@ Answer<void> Objects::check_new(const ResourceType& type, std::string_view ns, J
   if (name.empty()) {
     const std::string base = text_at(metadata, {"generateName"});
     if (base.empty()) {
-      return tl::unexpected(
-          invalid(type, "", "metadata.name", "Required value: name or generateName is required"));
+      return tl::unexpected(invalid(type, "", "metadata.name", "Required value: name or generateName is required"));
     }
     name = base.substr(0, kGenerateNameMax) + new_suffix();
     metadata["name"] = name;
@@ -113,10 +112,11 @@ Answer<void> Objects::check_new(const ResourceType& type, std::string_view ns, J
       ApiError refused = not_found(type, name);
       refused.code = 403;
       refused.reason = "Forbidden";
-      refused.message = type.qualified() + " \"" + name + "\" is forbidden: unable to create new content in namespace " +
-                        std::string(ns) + " because it is being terminated";
-      refused.causes.push_back({"NamespaceTerminating", "namespace " + std::string(ns) + " is being terminated",
-                                "metadata.namespace"});
+      refused.message = type.qualified() + " \"" + name +
+                        "\" is forbidden: unable to create new content in namespace " + std::string(ns) +
+                        " because it is being terminated";
+      refused.causes.push_back(
+          {"NamespaceTerminating", "namespace " + std::string(ns) + " is being terminated", "metadata.namespace"});
       return tl::unexpected(std::move(refused));
     }
     metadata["namespace"] = ns;
@@ -130,7 +130,8 @@ Answer<void> Objects::check_new(const ResourceType& type, std::string_view ns, J
 Answer<ObjectPtr> Objects::create(const ResourceType& type, std::string_view ns, Json body, bool dry_run) {
   if (auto good = check_new(type, ns, body); !good) return tl::unexpected(good.error());
   Json& metadata = body["metadata"];
-  for (const char* ours : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"}) {
+  for (const char* ours :
+       {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation"}) {
     metadata.erase(ours);
   }
   metadata["uid"] = new_uid();
@@ -160,9 +161,10 @@ Answer<ObjectPtr> Objects::update(const ResourceType& type, std::string_view ns,
   Json& metadata = object_at(body, "metadata");
   const std::string stated = text_at(metadata, {"name"});
   if (stated != name) {
-    return tl::unexpected(bad_request(
-        stated.empty() ? "name must be provided"
-                       : "the name of the object (" + stated + ") does not match the name on the URL (" + std::string(name) + ")"));
+    return tl::unexpected(bad_request(stated.empty()
+                                          ? "name must be provided"
+                                          : "the name of the object (" + stated +
+                                                ") does not match the name on the URL (" + std::string(name) + ")"));
   }
   const std::string stated_ns = text_at(metadata, {"namespace"});
   if (type.namespaced && !stated_ns.empty() && stated_ns != ns) {
@@ -205,8 +207,8 @@ Answer<ObjectPtr> Objects::replace(const ResourceType& type, const ObjectPtr& ol
   }
   const std::string uid = text_at(metadata, {"uid"});
   if (!uid.empty() && uid != old->uid) {
-    return tl::unexpected(conflict(type, old->name,
-                                   "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + old->uid));
+    return tl::unexpected(conflict(
+        type, old->name, "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + old->uid));
   }
   const Json before = old->json();
   if (part == Part::kStatus) {
@@ -250,14 +252,15 @@ Answer<Objects::Deletion> Objects::remove(const ResourceType& type, std::string_
   if (!old) return tl::unexpected(not_found(type, name));
   if (!options.uid.empty() && options.uid != old->uid) {
     return tl::unexpected(conflict(type, name,
-                                   "the UID in the precondition (" + options.uid + ") does not match the UID in record (" +
-                                       old->uid + "). The object might have been deleted and then recreated"));
+                                   "the UID in the precondition (" + options.uid +
+                                       ") does not match the UID in record (" + old->uid +
+                                       "). The object might have been deleted and then recreated"));
   }
   if (!options.resource_version.empty() && options.resource_version != std::to_string(old->revision)) {
     return tl::unexpected(conflict(type, name,
                                    "the ResourceVersion in the precondition (" + options.resource_version +
-                                       ") does not match the ResourceVersion in record (" + std::to_string(old->revision) +
-                                       "). The object might have been modified"));
+                                       ") does not match the ResourceVersion in record (" +
+                                       std::to_string(old->revision) + "). The object might have been modified"));
   }
   if (options.dry_run) return Deletion{old, false};
   if (&type == &store_.types().name_space()) return remove_namespace(old);

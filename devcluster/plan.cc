@@ -73,7 +73,9 @@ const Json& controller_of(const Json& object) {
   return kNone;
 }
 
-bool controlled_by(const Json& object, const std::string& uid) { return text_at(controller_of(object), {"uid"}) == uid; }
+bool controlled_by(const Json& object, const std::string& uid) {
+  return text_at(controller_of(object), {"uid"}) == uid;
+}
 
 bool being_deleted(const Json& object) { return find(object, {"metadata", "deletionTimestamp"}) != nullptr; }
 

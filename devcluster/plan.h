@@ -23,8 +23,8 @@ struct Action {
 
 struct Plan {
   std::vector<Action> actions;
-  std::optional<Json> status;         // of the object the plan is for; written when it differs
-  std::optional<WallTime> again_at;   // look again then, even if nothing happens
+  std::optional<Json> status;        // of the object the plan is for; written when it differs
+  std::optional<WallTime> again_at;  // look again then, even if nothing happens
 
   void create(const ResourceType& type, std::string ns, std::string name, Json body);
   void patch(const ResourceType& type, const Json& object, Json body);

@@ -109,17 +109,17 @@ ResourceTable::ResourceTable(const ServedVersions& served) {
   add(cluster_wide(builtin("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding")));
   add(builtin("rbac.authorization.k8s.io", "v1", "roles", "Role"));
   add(builtin("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"));
-  add(cluster_wide(with_status(
-      builtin("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", {"crd", "crds"}))));
+  add(cluster_wide(with_status(builtin("apiextensions.k8s.io", "v1", "customresourcedefinitions",
+                                       "CustomResourceDefinition", {"crd", "crds"}))));
 
   sandbox_ = &add(agent(kAgents, served, "sandboxes", "Sandbox", {"/spec", "/spec/podTemplate"},
                         {{"Ready", "string"}, {"Reason", "string"}, {"IP", "string"}, {"Node", "string", 1}}));
   claim_ = &add(agent(kExtensions, served, "sandboxclaims", "SandboxClaim", {"/spec"},
                       {{"Ready", "string"}, {"Reason", "string"}, {"Sandbox", "string"}}));
-  template_ = &add(agent(kExtensions, served, "sandboxtemplates", "SandboxTemplate", {"/spec", "/spec/podTemplate"}, {}));
+  template_ =
+      &add(agent(kExtensions, served, "sandboxtemplates", "SandboxTemplate", {"/spec", "/spec/podTemplate"}, {}));
   warm_pool_ = &add(agent(kExtensions, served, "sandboxwarmpools", "SandboxWarmPool",
-                          {"/spec", "/spec/sandboxTemplateRef/name"},
-                          {{"Desired", "integer"}, {"Ready", "integer"}}));
+                          {"/spec", "/spec/sandboxTemplateRef/name"}, {{"Desired", "integer"}, {"Ready", "integer"}}));
   ResourceType batch = agent(kOpenSandbox, served, "batchsandboxes", "BatchSandbox", {"/spec"},
                              {{"Desired", "integer"}, {"Ready", "integer"}, {"Phase", "string"}});
   batch.versions = {"v1alpha1"};

@@ -25,9 +25,9 @@ struct ResourceType {
   std::string kind;
   std::vector<std::string> short_names;
   bool namespaced = true;
-  bool has_status = true;           // the subresource
-  bool custom = true;               // defined by a CRD: list items carry apiVersion and kind, PUT needs a version
-  bool create_only = false;         // reviews: answered, never stored
+  bool has_status = true;             // the subresource
+  bool custom = true;                 // defined by a CRD: list items carry apiVersion and kind, PUT needs a version
+  bool create_only = false;           // reviews: answered, never stored
   std::vector<std::string> required;  // JSON pointers that must be there
   std::vector<Column> columns;        // beside Name and Age
 

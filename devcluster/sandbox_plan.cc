@@ -101,7 +101,8 @@ void plan_suspended(const Seen& seen, Plan& plan, Json& status) {
     conditions.push_back(seen.condition("Suspended", "True", "PodTerminated", "Pod is terminated"));
     conditions.push_back(seen.condition("Ready", "False", "SandboxSuspended", "Sandbox is suspended"));
   } else if (!seen.owns(seen.pod)) {
-    conditions.push_back(seen.condition("Suspended", "False", "PodNotOwned", "the Pod of this name is not the Sandbox's"));
+    conditions.push_back(
+        seen.condition("Suspended", "False", "PodNotOwned", "the Pod of this name is not the Sandbox's"));
     conditions.push_back(seen.condition("Ready", "False", "SandboxSuspended", "Sandbox is suspended"));
   } else {
     if (!being_deleted(*seen.pod)) plan.remove(seen.types.pod(), *seen.pod);
@@ -118,7 +119,8 @@ void judge_pod(const Seen& seen, bool service_good, Json& conditions) {
     conditions.push_back(seen.condition("Finished", "True", reason, "Pod has ended: " + phase));
     conditions.push_back(seen.condition("Ready", "False", reason, "Pod has ended: " + phase));
   } else if (!service_good) {
-    conditions.push_back(seen.condition("Ready", "False", "ReconcilerError", "a Service of this name is not the Sandbox's"));
+    conditions.push_back(
+        seen.condition("Ready", "False", "ReconcilerError", "a Service of this name is not the Sandbox's"));
   } else if (phase == "Running" && pod_ready(*seen.pod) && !array_at(*seen.pod, {"status", "podIPs"}).empty()) {
     conditions.push_back(seen.condition("Ready", "True", "DependenciesReady", "Pod is Ready"));
   } else {
@@ -131,12 +133,14 @@ void plan_running(const Seen& seen, bool service_good, Plan& plan, Json& status)
   conditions.push_back(seen.condition("Suspended", "False", "NotSuspended", "Sandbox is not suspended"));
   if (seen.pod == nullptr) {
     if (!text_at(seen.sandbox, {"metadata", "annotations", kPodNameAnnotation}).empty()) {
-      plan.patch(seen.types.sandbox(), seen.sandbox, Json{{"metadata", {{"annotations", {{kPodNameAnnotation, nullptr}}}}}});
+      plan.patch(seen.types.sandbox(), seen.sandbox,
+                 Json{{"metadata", {{"annotations", {{kPodNameAnnotation, nullptr}}}}}});
     }
     plan.create(seen.types.pod(), seen.ns(), seen.name(), new_pod(seen));
     conditions.push_back(seen.condition("Ready", "False", "DependenciesNotReady", "Pod does not exist"));
   } else if (!seen.owns(seen.pod)) {
-    conditions.push_back(seen.condition("Ready", "False", "ReconcilerError", "a Pod of this name is not the Sandbox's"));
+    conditions.push_back(
+        seen.condition("Ready", "False", "ReconcilerError", "a Pod of this name is not the Sandbox's"));
   } else if (being_deleted(*seen.pod)) {
     conditions.push_back(seen.condition("Ready", "False", "DependenciesNotReady", "Pod is terminating"));
   } else {
@@ -152,8 +156,8 @@ void plan_expired(const Seen& seen, Plan& plan) {
   }
   if (seen.owns(seen.pod) && !being_deleted(*seen.pod)) plan.remove(seen.types.pod(), *seen.pod);
   if (seen.owns(seen.service)) plan.remove(seen.types.service(), *seen.service);
-  plan.status = Json{
-      {"conditions", Json::array({seen.condition("Ready", "False", "SandboxExpired", "Sandbox has expired")})}};
+  plan.status =
+      Json{{"conditions", Json::array({seen.condition("Ready", "False", "SandboxExpired", "Sandbox has expired")})}};
 }
 
 }  // namespace

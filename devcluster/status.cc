@@ -6,8 +6,11 @@
 namespace sandgate::devcluster {
 
 std::string status_text(const ApiError& error) {
-  Json status{{"kind", "Status"},     {"apiVersion", "v1"},         {"metadata", Json::object()},
-              {"status", "Failure"},  {"message", error.message}};
+  Json status{{"kind", "Status"},
+              {"apiVersion", "v1"},
+              {"metadata", Json::object()},
+              {"status", "Failure"},
+              {"message", error.message}};
   if (!error.reason.empty()) status["reason"] = error.reason;
   Json details = Json::object();
   if (!error.name.empty()) details["name"] = error.name;
@@ -35,26 +38,29 @@ std::string success_text(const ResourceType& type, std::string_view name, std::s
 }
 
 ApiError not_found(const ResourceType& type, std::string_view name) {
-  return {404, "NotFound", type.qualified() + " \"" + std::string(name) + "\" not found", std::string(name), type.group,
-          type.plural};
-}
-
-ApiError no_such_path() {
-  return {404, "NotFound", "the server could not find the requested resource"};
-}
-
-ApiError already_exists(const ResourceType& type, std::string_view name) {
-  return {409,        "AlreadyExists", type.qualified() + " \"" + std::string(name) + "\" already exists", std::string(name),
+  return {404,        "NotFound", type.qualified() + " \"" + std::string(name) + "\" not found", std::string(name),
           type.group, type.plural};
 }
 
-ApiError conflict(const ResourceType& type, std::string_view name, std::string_view why) {
+ApiError no_such_path() { return {404, "NotFound", "the server could not find the requested resource"}; }
+
+ApiError already_exists(const ResourceType& type, std::string_view name) {
   return {409,
-          "Conflict",
-          "Operation cannot be fulfilled on " + type.qualified() + " \"" + std::string(name) + "\": " + std::string(why),
+          "AlreadyExists",
+          type.qualified() + " \"" + std::string(name) + "\" already exists",
           std::string(name),
           type.group,
           type.plural};
+}
+
+ApiError conflict(const ResourceType& type, std::string_view name, std::string_view why) {
+  return {
+      409,
+      "Conflict",
+      "Operation cannot be fulfilled on " + type.qualified() + " \"" + std::string(name) + "\": " + std::string(why),
+      std::string(name),
+      type.group,
+      type.plural};
 }
 
 ApiError bad_request(std::string message) { return {400, "BadRequest", std::move(message)}; }
@@ -62,12 +68,13 @@ ApiError bad_request(std::string message) { return {400, "BadRequest", std::move
 ApiError invalid(const ResourceType& type, std::string_view name, std::string_view field, std::string_view problem) {
   const std::string_view kind = problem.substr(0, problem.find(':'));
   const std::string what = type.group.empty() ? type.kind : type.kind + "." + type.group;
-  ApiError error{422,
-                 "Invalid",
-                 what + " \"" + std::string(name) + "\" is invalid: " + std::string(field) + ": " + std::string(problem),
-                 std::string(name),
-                 type.group,
-                 type.kind};
+  ApiError error{
+      422,
+      "Invalid",
+      what + " \"" + std::string(name) + "\" is invalid: " + std::string(field) + ": " + std::string(problem),
+      std::string(name),
+      type.group,
+      type.kind};
   std::string reason = "FieldValueInvalid";
   if (kind == "Required value") reason = "FieldValueRequired";
   if (kind == "Forbidden") reason = "FieldValueForbidden";
@@ -78,7 +85,8 @@ ApiError invalid(const ResourceType& type, std::string_view name, std::string_vi
 }
 
 ApiError method_not_allowed(std::string_view verb) {
-  return {405, "MethodNotAllowed", "the server does not allow this method on the requested resource (" + std::string(verb) + ")"};
+  return {405, "MethodNotAllowed",
+          "the server does not allow this method on the requested resource (" + std::string(verb) + ")"};
 }
 
 ApiError forbidden(std::string_view user, std::string_view verb, std::string_view resource, std::string_view group,

@@ -20,8 +20,8 @@ Answer<void> StoreApi::patch(const ResourceType& type, std::string_view ns, std:
 }
 
 Answer<void> StoreApi::update_status(const ResourceType& type, const Json& object) {
-  return outcome(objects_.update(type, text_at(object, {"metadata", "namespace"}), text_at(object, {"metadata", "name"}),
-                                 object, Part::kStatus));
+  return outcome(objects_.update(type, text_at(object, {"metadata", "namespace"}),
+                                 text_at(object, {"metadata", "name"}), object, Part::kStatus));
 }
 
 Answer<void> StoreApi::remove(const ResourceType& type, std::string_view ns, std::string_view name,

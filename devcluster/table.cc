@@ -30,7 +30,8 @@ std::string pod_status(const Json& pod) {
 
 std::string pod_ready(const Json& pod) {
   const Json& statuses = array_at(pod, {"status", "containerStatuses"});
-  const auto ready = std::count_if(statuses.begin(), statuses.end(), [](const Json& s) { return flag_at(s, {"ready"}, false); });
+  const auto ready =
+      std::count_if(statuses.begin(), statuses.end(), [](const Json& s) { return flag_at(s, {"ready"}, false); });
   return std::to_string(ready) + "/" + std::to_string(array_at(pod, {"spec", "containers"}).size());
 }
 

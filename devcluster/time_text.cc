@@ -28,7 +28,8 @@ bool take(std::string_view& text, char c) {
 int64_t take_fraction(std::string_view& text) {
   int64_t nanos = 0;
   int64_t unit = 100'000'000;
-  for (; !text.empty() && is_digit(text.front()); text.remove_prefix(1), unit /= 10) nanos += (text.front() - '0') * unit;
+  for (; !text.empty() && is_digit(text.front()); text.remove_prefix(1), unit /= 10)
+    nanos += (text.front() - '0') * unit;
   return nanos;
 }
 
@@ -39,10 +40,10 @@ std::string rfc3339(WallTime time) {
   const std::chrono::year_month_day date(day);
   const auto second = std::chrono::floor<Seconds>(time - day).count();
   std::array<char, 40> out{};
-  const int size = std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60),
-                                 static_cast<int>(second % 60));
+  const int size =
+      std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
   return {out.data(), static_cast<size_t>(size)};
 }
 
