@@ -52,7 +52,8 @@ class CredentialsTest : public ::testing::Test {
     return exec_credentials(std::move(plugin), std::move(clock));
   }
   static std::string answer(const std::string& status) {
-    return R"(echo x >> "$COUNT"; printf "%s\n" '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{)" +
+    return R"(echo x >> "$COUNT"; printf "%s\n" '{"apiVersion":"client.authentication.k8s.io/v1",)"
+           R"("kind":"ExecCredential","status":{)" +
            status + "}}'";
   }
   size_t runs() {
@@ -160,7 +161,8 @@ TEST_F(CredentialsTest, APluginGetsItsEnvironmentAndNoTerminal) {
   plugin.env.emplace_back("MINE", "a b");
   const auto source = plugin_source(
       R"(test "$MINE" = "a b" || exit 4; test -t 0 && exit 5; read line && exit 6; )"
-      R"(case "$KUBERNETES_EXEC_INFO" in *'"spec":{"interactive":false,"cluster":{"server":"https://s"}}}') ;; *) exit 7 ;; esac; )" +
+      R"(case "$KUBERNETES_EXEC_INFO" in *'"spec":{"interactive":false,"cluster":{"server":"https://s"}}}') ;; )"
+      R"(*) exit 7 ;; esac; )" +
           answer(R"("token":"t")"),
       std::move(plugin));
   EXPECT_EQ(token(source), "t");
@@ -173,7 +175,8 @@ TEST_F(CredentialsTest, WhatAPluginDoesWrongIsToldWithoutItsSecrets) {
       {"echo hush", "printed no JSON object"},
       {"true", "printed no JSON object"},
       {R"(echo '{"kind":"Secret","token":"hush"}')", "printed no ExecCredential"},
-      {R"(echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1","status":{"token":"hush"}}')",
+      {R"(echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1",)"
+       R"("status":{"token":"hush"}}')",
        "of another version than client.authentication.k8s.io/v1"},
       {R"(echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1"}')", "without status"},
       {answer(""), "neither a token nor a client certificate"},
