@@ -28,19 +28,18 @@ void RoutingTable::Shard::index() {
   for (const Entry& entry : entries) {
     size_t at = static_cast<size_t>(entry.hash) & mask;
     while (slots[at].record != nullptr) at = (at + 1) & mask;
-    slots[at] = {entry.hash, entry.record.get(), entry.kind};
+    slots[at] = {entry.record.get(), tag_of(entry.hash), entry.kind};
   }
 }
 
 template <class Visit>
 void RoutingTable::probe(uint64_t hash, KeyKind kind, const Visit& visit) const {
-  const Shard* shard = shards_[shard_of(hash)].get();
-  if (shard == nullptr || shard->slots.empty()) return;
-  const Slot* slots = shard->slots.data();
-  const size_t mask = shard->slots.size() - 1;
+  const ShardRef& ref = shards_[shard_of(hash)];
+  if (ref.slots == nullptr) return;
   // At least one slot is free, so this ends.
-  for (size_t at = static_cast<size_t>(hash) & mask; slots[at].record != nullptr; at = (at + 1) & mask) {
-    if (slots[at].hash == hash && slots[at].kind == kind && visit(*slots[at].record)) return;
+  for (size_t at = static_cast<size_t>(hash) & ref.mask; ref.slots[at].record != nullptr; at = (at + 1) & ref.mask) {
+    const Slot& slot = ref.slots[at];
+    if (slot.tag == tag_of(hash) && slot.kind == kind && visit(*slot.record)) return;
   }
 }
 
@@ -103,9 +102,9 @@ void RoutingTable::for_each_user_path(const std::function<void(const SandboxReco
 }
 
 void RoutingTable::for_each(KeyKind kind, const std::function<void(const SandboxRecord&)>& visit) const {
-  for (const auto& shard : shards_) {
-    if (shard == nullptr) continue;
-    for (const Entry& entry : shard->entries) {
+  for (const ShardRef& ref : shards_) {
+    if (ref.shard == nullptr) continue;
+    for (const Entry& entry : ref.shard->entries) {
       if (entry.kind == kind) visit(*entry.record);
     }
   }

@@ -101,10 +101,12 @@ class RoutingTable {
   enum class KeyKind : uint8_t { kName, kUid, kUserPath, kId };
   /// Open addressing; a look-up touches one slot, one record and the record's strings.
   struct Slot {
-    uint64_t hash = 0;
     const SandboxRecord* record = nullptr;  ///< null: free
+    uint32_t tag = 0;                       ///< of the hash, to pass by strangers without touching their record
     KeyKind kind{};
   };
+  static_assert(sizeof(Slot) == 16);
+  static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 21); }
   /// What a shard is made of; keeps the records alive.
   struct Entry {
     uint64_t hash = 0;
@@ -118,7 +120,13 @@ class RoutingTable {
   };
   /// At 100,000 sandboxes with three keys each a changed key copies some 150 entries.
   static constexpr size_t kShards = 2048;
-  using Shards = std::array<std::shared_ptr<const Shard>, kShards>;
+  /// With what a look-up needs of the shard beside it: one step less through memory.
+  struct ShardRef {
+    std::shared_ptr<const Shard> shard;
+    const Slot* slots = nullptr;
+    size_t mask = 0;
+  };
+  using Shards = std::array<ShardRef, kShards>;
 
   static size_t shard_of(uint64_t hash) { return static_cast<size_t>(hash >> 53); }
   static_assert(kShards == size_t{1} << 11, "shard_of() takes the hash's upper 11 bits");

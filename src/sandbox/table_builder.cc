@@ -13,7 +13,7 @@ constexpr size_t kDeparturesMax = 4096;
 template <class Matches>
 RecordPtr TableBuilder::entry_of(uint64_t hash, Kind kind, const Matches& matches) const {
   const auto opened = open_.find(Table::shard_of(hash));
-  const Table::Shard* shard = opened != open_.end() ? opened->second.get() : shards_[Table::shard_of(hash)].get();
+  const Table::Shard* shard = opened != open_.end() ? opened->second.get() : shards_[Table::shard_of(hash)].shard.get();
   if (shard == nullptr) return nullptr;
   for (const Table::Entry& entry : shard->entries) {
     if (entry.hash == hash && entry.kind == kind && matches(*entry.record)) return entry.record;
@@ -37,7 +37,7 @@ RoutingTable::Shard& TableBuilder::open(uint64_t hash) {
   auto& copy = open_[at];
   if (!copy) {
     copy = std::make_shared<Table::Shard>();
-    if (shards_[at]) copy->entries = shards_[at]->entries;
+    if (shards_[at].shard) copy->entries = shards_[at].shard->entries;
   }
   changed_ = true;
   return *copy;
@@ -114,7 +114,12 @@ void TableBuilder::depart(const SandboxRecord& gone) {
 std::shared_ptr<const RoutingTable> TableBuilder::build() {
   for (auto& [at, shard] : open_) {
     shard->index();
-    shards_[at] = shard->entries.empty() ? nullptr : std::move(shard);
+    Table::ShardRef& ref = shards_[at];
+    ref = {};
+    if (shard->entries.empty()) continue;
+    ref.slots = shard->slots.data();
+    ref.mask = shard->slots.size() - 1;
+    ref.shard = std::move(shard);
   }
   open_.clear();
   auto table = std::make_shared<RoutingTable>();
