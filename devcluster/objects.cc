@@ -155,8 +155,6 @@ void Objects::fill_defaults(const ResourceType& type, Json& body) {
 
 Answer<ObjectPtr> Objects::update(const ResourceType& type, std::string_view ns, std::string_view name, Json body,
                                   Part part, bool dry_run) {
-  const ObjectPtr old = store_.find(type, ns, name);
-  if (!old) return tl::unexpected(not_found(type, name));
   if (auto shape = check_shape(type, body); !shape) return tl::unexpected(shape.error());
   Json& metadata = object_at(body, "metadata");
   const std::string stated = text_at(metadata, {"name"});
@@ -171,6 +169,8 @@ Answer<ObjectPtr> Objects::update(const ResourceType& type, std::string_view ns,
     return tl::unexpected(
         bad_request("the namespace of the provided object does not match the namespace sent on the request"));
   }
+  const ObjectPtr old = store_.find(type, ns, name);
+  if (!old) return tl::unexpected(not_found(type, name));
   const std::string version = text_at(metadata, {"resourceVersion"});
   if (version.empty() && type.custom) {
     return tl::unexpected(
