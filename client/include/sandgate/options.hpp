@@ -30,7 +30,7 @@ using Bytes = std::vector<std::byte>;
 
 /// A router (or something that speaks like one) at a fixed URL. A path in the URL is kept in front of every request.
 struct Direct {
-  std::string api_url;               ///< http:// or https://
+  std::string api_url = {};          ///< http:// or https://
   std::uint16_t server_port = 8888;  ///< the port of the runtime inside the sandbox
   StrMap extra_headers = {};         ///< with every request; names may not begin with X-Sandbox-
   std::string token_file = {};       ///< its content goes out as bearer token; read again when the file changes
@@ -40,7 +40,7 @@ struct Direct {
 
 /// A router behind a Kubernetes Gateway; its address is found by watching the Gateway.
 struct Gateway {
-  std::string name;
+  std::string name = {};
   std::string ns = "default";
   Seconds ready_timeout{180};
   std::uint16_t server_port = 8888;
@@ -131,7 +131,7 @@ struct ExecutionResult {
 enum class FileType : std::uint8_t { file, directory };
 
 struct FileEntry {
-  std::string name;
+  std::string name = {};
   std::uint64_t size = 0;
   FileType type = FileType::file;
   Clock::time_point modified;
@@ -183,7 +183,7 @@ enum class ShutdownPolicy : std::uint8_t { remove, remove_foreground, retain };
 
 /// Names a SandboxTemplate, for create(); a plain text names a warm pool.
 struct Template {
-  std::string name;
+  std::string name = {};
 };
 
 struct CreateOptions {
@@ -209,7 +209,7 @@ enum class PodIpHeader : std::uint8_t { automatic, never, always };
 
 /// An API server named by hand instead of by a kubeconfig.
 struct KubernetesApi {
-  std::string url;
+  std::string url = {};
   std::string token = {};
   std::string token_file = {};  ///< read again when it changes
   std::string ca_file = {};
