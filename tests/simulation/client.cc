@@ -271,7 +271,8 @@ void SimClient::on_data(PeerEnd& end, std::string_view bytes) {
   if (ws_) return on_tunnel_data(bytes);
   const bool first = reader_->between_messages();
   reader_->feed(bytes);
-  if (ExchangeRecord* record = current(); record != nullptr && first && !interim_) {
+  if (ExchangeRecord* record = current(); record != nullptr && first && record != paused_for_) {
+    paused_for_ = record;
     const ClientManner manner = record->plan.client;
     if (manner == ClientManner::kStopReading || manner == ClientManner::kPauseReading) {
       const Nanos pause = manner == ClientManner::kStopReading ? kSilence : kBearable;

@@ -83,6 +83,7 @@ class SimClient final : private PeerActor {
   std::unique_ptr<WsChecker> ws_;
   uint64_t connection_ = 0;
   MonoTime last_act_{};
+  const ExchangeRecord* paused_for_ = nullptr;  ///< it has had its pause, if it wants one: one is to be borne, not two
   bool interim_ = false;
   bool last_on_connection_ = false;  ///< one side has said close: what is under way behind may get no answer
   bool close_done_ = false;          ///< ... and the answer that said so is through
