@@ -22,7 +22,7 @@ constexpr size_t kTraceLinesMax = 400;
 
 // The same code runs several times slower under a sanitizer; what those look for shows in fewer runs.
 #if defined(__SANITIZE_THREAD__)
-constexpr uint64_t kSeeds = 150;
+constexpr uint64_t kSeeds = 60;  // one thread: there is little to find here
 #elif defined(__SANITIZE_ADDRESS__)
 constexpr uint64_t kSeeds = 500;
 #else
@@ -75,7 +75,7 @@ TEST(Simulation, Seeds) {
   }
   std::cout << count << " seeds from " << first << ": " << tally.to_string() << "\n";
   RecordProperty("exchanges", std::to_string(tally.exchanges));
-  if (count < 100) return;
+  if (count < 60) return;
   // The excuses must not swallow what is to be proved, and every kind of fault must have happened.
   EXPECT_GT(tally.complete * 2, tally.exchanges) << "fewer than half of the exchanges were answered by their sandbox";
   EXPECT_GT(tally.excused * 10, tally.exchanges) << "hardly anything went wrong";

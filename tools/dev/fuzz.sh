@@ -52,7 +52,7 @@ verb_fuzz() {
     [[ $'\n'$(fuzz_harnesses)$'\n' == *$'\n'"$name"$'\n'* ]] || bad_usage "no harness '$name'" fuzz
   done
   need_packages build clang
-  build_preset fuzz
+  build_preset fuzz "${wanted[@]/#/fuzz_}"  # the harnesses and what they link, not the whole tree
   for name in "${wanted[@]}"; do
     programs[$name]=$(fuzz_program "$name") || fail "preset fuzz built no program for fuzz/$name.cc"
   done
