@@ -158,8 +158,8 @@ class DevCluster:
         with open(self.log.name) as file:
             return file.read()
 
-    def fault(self, name, **query):
-        answer = self.admin.request("POST", "/faults/" + name, **query)
+    def fault(self, kind, **query):
+        answer = self.admin.request("POST", "/faults/" + kind, **query)
         assert answer.status == 200, (answer.status, answer.body)
 
     def state(self):
