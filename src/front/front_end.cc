@@ -45,6 +45,10 @@ void Plan::clear() {
   retry_after_s = 0;
   html = false;
   drop = {};
+  wait_key.clear();
+  wait_subject = Secret();
+  wait_limit = Millis(0);
+  granted_until = kFarFuture;
   place.release();
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/ip_address.h"
+#include "base/secret.h"
 #include "http/forwarding.h"
 #include "http/framing.h"
 #include "http/head.h"
@@ -63,7 +64,12 @@ struct Answer {
   void clear();
 };
 
-enum class Verdict : uint8_t { kForward, kAnswer, kFail };
+enum class Verdict : uint8_t {
+  kForward,
+  kAnswer,
+  kFail,
+  kWait,  ///< an answer is missing that only somebody else has: the exchange asks, waits, and plans again
+};
 
 /// plan()'s result. Reused from request to request, so that its strings keep their memory.
 struct Plan {
@@ -90,6 +96,11 @@ struct Plan {
   uint32_t retry_after_s = 0;   ///< kFail: what Retry-After says; 0: the mode's usual
   bool html = false;            ///< the client is a browser: render() may answer with a page
   http::FieldSet drop;          ///< request fields that are not sent on, beside those the mode never sends on
+  // kWait:
+  std::string wait_key;                 ///< equal questions have equal keys; no host name is one
+  Secret wait_subject;                  ///< what is asked about
+  Millis wait_limit{0};                 ///< no answer by then: Code::kInternal, rendered with `message`
+  MonoTime granted_until = kFarFuture;  ///< a tunnel is closed with 1008 then
   /// Counts against a limit of the mode's own; given back when the exchange, or the tunnel it became, is over.
   policy::KeyedLimit::Lease place;
 

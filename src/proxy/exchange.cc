@@ -29,6 +29,10 @@ void Exchange::start(wire::H1ServerConnection& downstream, const http::RequestHe
   if (withheld_) down_->set_body_withheld(true);
   request_.set_limit(services_.options.limits.request_body_bytes_max);
   if (const auto failure = check_message()) return fail(*failure);
+  plan();
+}
+
+void Exchange::plan() {
   services_.front.plan(inquiry(), plan_);
   if (const auto* table = services_.host.table()) plan_.target.table_generation = table->generation();
   switch (plan_.verdict) {
@@ -41,7 +45,24 @@ void Exchange::start(wire::H1ServerConnection& downstream, const http::RequestHe
       services_.front.on_forward(inquiry(), plan_);
       resolve();
       return;
+    case front::Verdict::kWait:
+      await_plan();
+      return;
   }
+}
+
+/// Asks for what the plan lacks and waits. The client's body stays where it is, and so does our 100.
+void Exchange::await_plan() {
+  // Once more after the answer, should it have been pushed out of memory before we came to it.
+  constexpr uint8_t kPlanWaitsMax = 3;
+  if (++plan_waits_ > kPlanWaitsMax || !services_.waiters.wait(plan_.wait_key, *this)) {
+    services_.metrics.hit(observe::Limit::kWaiting);
+    return fail({Side::kInternal, Code::kOverloaded, Retry::kNever});
+  }
+  phase_ = Phase::kPlanning;
+  if (plan_waits_ == 1) phase_deadline_ = deadline_after(services_.loop.now(), plan_.wait_limit);
+  set_timer();
+  services_.host.ask(plan_);
 }
 
 void Exchange::start_refused(wire::H1ServerConnection& downstream, Failure failure) {
@@ -75,7 +96,7 @@ void Exchange::advance() {
         break;
     }
   }
-  if (phase_ == Phase::kResolving || phase_ == Phase::kRetryWait) return;
+  if (phase_ == Phase::kPlanning || phase_ == Phase::kResolving || phase_ == Phase::kRetryWait) return;
   // The rest of an interim answer that did not fit: no relay runs towards the client yet that would send it.
   if (interims_ > 0 || head_.has(http::FieldId::kExpect)) down_->flush();
   if (!pump_request()) return;
@@ -211,7 +232,7 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
   if (!plan_.websocket && plan_.upgrade.empty()) {
     return upstream_failed({Side::kUpstream, Code::kUnexpectedUpgrade, Retry::kNever});
   }
-  Tunnel::Kind kind{plan_.websocket, false};
+  Tunnel::Kind kind{plan_.websocket, false, plan_.granted_until};
   if (plan_.websocket) {
     const std::string expected = crypto::websocket_accept(plan_.ws_key);
     http::ws::HandshakeAnswer check(expected);
@@ -317,6 +338,9 @@ void Exchange::on_deadline(MonoTime now) {
     case Phase::kIdle:
     case Phase::kOver:
       return;
+    case Phase::kPlanning:
+      cancel_wait();
+      return fail({Side::kInternal, Code::kInternal, Retry::kNever, "timed out"});
     case Phase::kResolving:
       cancel_wait();
       return fail({Side::kUpstream, Code::kDnsFailed, Retry::kNever, "timed out"});

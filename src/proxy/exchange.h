@@ -6,6 +6,8 @@
 //     │ plan: answer or fail     │  └─ kRetryWait ◀┘           │ failed               ▼
 //     └──────────────────────────┴──────────────────────────▶ answer() ─▶ complete()  abort()
 //
+// plan: wait is kPlanning, from where the plan is made anew when the answer it lacks has come.
+//
 // Everything happens in advance(): each event on either side, each timer and each wake-up leads there, and it does what
 // can be done until both sides block. The answer's head is the point of no return: before it any failure becomes an
 // error answer in the mode's own words, after it the client's connection is cut so that the cut is seen.
@@ -54,10 +56,12 @@ class Exchange final : public ListNode<ExchangeListTag>,
   void cut();
 
  private:
-  enum class Phase : uint8_t { kIdle, kResolving, kConnecting, kRetryWait, kAwaitHead, kResponding, kOver };
+  enum class Phase : uint8_t { kIdle, kPlanning, kResolving, kConnecting, kRetryWait, kAwaitHead, kResponding, kOver };
 
   // exchange.cc: the course of an exchange
   void begin(wire::H1ServerConnection& downstream);
+  void plan();
+  void await_plan();
   void advance();
   bool pump_request();
   bool pump_response();
@@ -135,6 +139,7 @@ class Exchange final : public ListNode<ExchangeListTag>,
   uint16_t dials_ = 0;
   MonoTime dialling_since_ = kFarFuture;  ///< the first dial
   uint8_t retries_ = 0;
+  uint8_t plan_waits_ = 0;
   uint8_t interims_ = 0;
   bool withheld_ = false;   ///< the client waits for 100 before it sends its body
   bool forwarded_ = false;  ///< a byte of the request went to some sandbox

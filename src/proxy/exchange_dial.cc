@@ -85,6 +85,10 @@ void Exchange::resolve() {
 }
 
 void Exchange::on_wait_over() {
+  if (phase_ == Phase::kPlanning) {
+    plan_.clear();
+    return plan();
+  }
   if (phase_ != Phase::kResolving) return;
   phase_deadline_ = kFarFuture;
   resolve();

@@ -104,7 +104,7 @@ void Exchange::over() {
   phase_deadline_ = expect_at_ = dialling_since_ = kFarFuture;
   progress_mark_ = 0;
   status_ = dials_ = 0;
-  retries_ = interims_ = 0;
+  retries_ = plan_waits_ = interims_ = 0;
   withheld_ = forwarded_ = replayed_ = fresh_only_ = false;
   down_->set_events(nullptr);
   down_ = nullptr;

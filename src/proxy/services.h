@@ -40,6 +40,9 @@ class ExchangeHost {
   virtual void tunnel_over() = 0;
   virtual void record(const observe::AccessRecord& record) = 0;
   virtual bool draining() const = 0;
+  /// The answer a plan waits for (Verdict::kWait) is to be got; whoever waits for its key is woken when it is there, or
+  /// when it cannot be had. Not from within this call.
+  virtual void ask(const front::Plan& plan) = 0;
   virtual const sandbox::RoutingTable* table() const = 0;
   /// The Date field's value now.
   virtual std::string_view http_date() = 0;

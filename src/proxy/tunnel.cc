@@ -63,6 +63,7 @@ void Tunnel::set_timer() {
   if (close_code_ == 0) {
     if (options_.idle_timeout > Millis(0)) due = std::min(due, deadline_after(last_activity_, options_.idle_timeout));
     if (options_.max_lifetime > Millis(0)) due = std::min(due, deadline_after(started_, options_.max_lifetime));
+    due = std::min(due, kind_.granted_until);
   }
   timer_.set(loop_.timers(), due);
 }
@@ -73,6 +74,7 @@ void Tunnel::on_deadline(MonoTime now) {
     return cut();
   }
   if (close_code_ == 0) {
+    if (kind_.granted_until <= now) return begin_close(1008, "authorization expired");
     if (options_.max_lifetime > Millis(0) && deadline_after(started_, options_.max_lifetime) <= now) {
       return begin_close(1001, "max lifetime exceeded", observe::Limit::kWebSocketMaxLifetime);
     }

@@ -37,8 +37,9 @@ class Tunnel final : public io::Retirable,
                      private io::ScratchUser {
  public:
   struct Kind {
-    bool websocket = true;    ///< false: opaque bytes with half-close, no limits but life and idle time
-    bool extensions = false;  ///< RSV bits may be used
+    bool websocket = true;                ///< false: opaque bytes with half-close, no limits but life and idle time
+    bool extensions = false;              ///< RSV bits may be used
+    MonoTime granted_until = kFarFuture;  ///< the caller's permission ends: 1008 (threat model 1, row 24)
   };
   /// `done` is called once, when both sockets are closed; the tunnel is destroyed at the end of that turn. `released`
   /// is called when the client's slot is to be freed: when an own close was sent, else with `done`.

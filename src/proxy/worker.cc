@@ -3,6 +3,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "base/assert.h"
 #include "http/date.h"
 
 namespace sandgate::proxy {
@@ -78,6 +79,9 @@ void Worker::on_turn() {
       // No reuse means none of names either: a fresh look-up for each request (contract sandbox-router 2.1).
       if (parts_.options.pool.idle_per_target_max == 0) named->answer.ttl = Millis(0);
       dns_.answer(named->name, std::move(named->answer), loop_.now());
+    } else if (auto* reviewed = std::get_if<Reviewed>(&message)) {
+      reviews_.erase(reviewed->key);
+      waiters_.wake(reviewed->key);
     } else if (std::holds_alternative<Drain>(message)) {
       drain();
     } else {
@@ -127,6 +131,14 @@ void Worker::report_counters() {
 
 void Worker::ask(const std::string& name) {
   parts_.resolver.resolve(name, [this, name](NameAnswer answer) { mailbox_.send(Named{name, std::move(answer)}); });
+}
+
+void Worker::ask(const front::Plan& plan) {
+  const auto [asked, is_new] = reviews_.insert(plan.wait_key);
+  if (!is_new) return;
+  SG_ASSERT(parts_.reviewer != nullptr);
+  parts_.reviewer->review(plan.wait_key, plan.wait_subject,
+                          [this, key = plan.wait_key] { mailbox_.send(Reviewed{key}); });
 }
 
 // --- requests --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "observe/metrics.h"
 #include "proxy/exchange.h"
 #include "proxy/resolver.h"
+#include "proxy/reviewer.h"
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "sandbox/routing_table.h"
@@ -35,6 +37,7 @@ struct WorkerParts {
   observe::AccessLog* access_log;   ///< this worker's own; null: none
   unsigned workers = 1;             ///< how many share the process-wide pool bounds
   std::shared_ptr<const sandbox::RoutingTable> table;  ///< null: there is no provider, names go to DNS
+  Reviewer* reviewer = nullptr;  ///< shared, thread safe; needed where the front end lets requests wait
 };
 
 class Worker final : private io::TurnObserver,
@@ -77,7 +80,10 @@ class Worker final : private io::TurnObserver,
     std::string name;
     NameAnswer answer;
   };
-  using Message = std::variant<Drain, Cut, Named>;
+  struct Reviewed {
+    std::string key;
+  };
+  using Message = std::variant<Drain, Cut, Named, Reviewed>;
 
   // io::TurnObserver
   void on_turn() override;
@@ -88,6 +94,7 @@ class Worker final : private io::TurnObserver,
   void tunnel_over() override;
   void record(const observe::AccessRecord& record) override;
   bool draining() const override { return draining_; }
+  void ask(const front::Plan& plan) override;
   const sandbox::RoutingTable* table() const override { return table_.get(); }
   std::string_view http_date() override;
   bool logging() const override { return parts_.access_log != nullptr; }
@@ -128,6 +135,7 @@ class Worker final : private io::TurnObserver,
   std::vector<Exchange*> over_;                   ///< ended in this turn; may still be on the call stack
   IntrusiveList<Exchange, ExchangeListTag> live_;
   IntrusiveList<Tunnel, TunnelListTag> tunnels_;
+  std::unordered_set<std::string> reviews_;  ///< asked for, and no answer yet
   size_t live_count_ = 0;
   size_t tunnel_count_ = 0;
   std::multimap<IpAddress, policy::KeyedLimit::Lease> address_places_;  ///< one for each open connection, if limited

@@ -87,7 +87,11 @@ Rendered rendered(const Failure& failure, bool strict) {
 }  // namespace
 
 void RouterFrontEnd::render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const {
-  const Rendered r = rendered(failure, options_.strict_resolution);
+  Rendered r = rendered(failure, options_.strict_resolution);
+  // The modes of contract 2.3 have a word of their own.
+  if (r.status == 401 && authorizer_.mode() != AuthzMode::kAllowAll) r.detail = "unauthenticated";
+  // Nothing is wrong with the request or its connection: somebody else could not be asked.
+  if (failure.code == Code::kInternal && !plan.message.empty()) r = {500, plan.message, false, false, true};
   answer.clear();
   answer.status = r.status;
   answer.content_type = "application/json";

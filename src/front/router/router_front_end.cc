@@ -5,7 +5,6 @@
 #include "base/strings.h"
 #include "http/forwarding.h"
 #include "http/ws/handshake.h"
-#include "policy/bearer.h"
 
 namespace sandgate::front::router {
 namespace {
@@ -66,11 +65,13 @@ bool is_reserved_name(std::string_view ns, std::string_view id) {
 
 }  // namespace
 
-RouterFrontEnd::RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max)
+RouterFrontEnd::RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max,
+                               const AuthzState* authz)
     : options_(std::move(options)),
       trusted_(options_.trusted_proxies),
       allow_loopback_pod_ip_(allow_loopback_pod_ip),
-      websockets_per_client_max_(websockets_per_client_max) {}
+      websockets_per_client_max_(websockets_per_client_max),
+      authorizer_(options_.authz, options_.auth_token, authz) {}
 
 // --- plan ------------------------------------------------------------------------------------------------------
 
@@ -94,15 +95,15 @@ void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
     fail_plan(plan, url ? Code::kBadRequest : Code::kNotFound);
     return;
   }
-  if (!check_token(inquiry, plan)) return;
+  const bool path_routed = is_path_routed(path_of(path), options_.path_routing_prefix);
+  Caller caller;
+  if (!check_caller(inquiry, path_routed, path, plan, caller)) return;
   if (inquiry.body_too_large) {
     fail_plan(plan, Code::kBodyTooLarge);
     return;
   }
   Route route;
-  if (!read_route(inquiry, path, route, plan)) return;
-  if (!check_namespace(route, inquiry, plan)) return;
-  if (!check_websocket(inquiry, plan)) return;
+  if (!read_route(inquiry, path_routed, path, route, plan)) return;
   plan.forwarded_host = authority.empty() ? inquiry.head.first(FieldId::kHost).value_or("") : authority;
   if (route.add_slash) {
     plan.path_storage.assign("/").append(route.path);
@@ -110,6 +111,9 @@ void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
   } else {
     plan.path = route.path;
   }
+  if (!check_namespace(route, inquiry, plan)) return;
+  if (!check_grant(inquiry, caller, route, path, plan)) return;
+  if (!check_websocket(inquiry, plan)) return;
   plan.timeout = parse_timeout(inquiry.head.first(FieldId::kXSandboxTimeout), options_.timeout);
   if (plan.websocket || !plan.upgrade.empty()) {
     plan.timeout = options_.timeout;
@@ -132,26 +136,18 @@ bool RouterFrontEnd::check_method(const Inquiry& inquiry, Plan& plan) const {
   return true;
 }
 
-bool RouterFrontEnd::check_token(const Inquiry& inquiry, Plan& plan) const {
-  if (options_.auth_token.empty()) {
-    plan.strip_authorization = !options_.forward_authorization;
-    return true;
-  }
-  switch (policy::check_bearer(inquiry.head.first(FieldId::kAuthorization), options_.auth_token)) {
-    case policy::BearerVerdict::kOk:
-      plan.strip_authorization = true;  // it carried our own credential
-      return true;
-    case policy::BearerVerdict::kMissing:
-      return fail_plan(plan, Code::kUnauthenticated);
-    case policy::BearerVerdict::kWrong:
-      return fail_plan(plan, Code::kBadToken);
-  }
-  return false;
+bool RouterFrontEnd::check_caller(const Inquiry& inquiry, bool path_routed, std::string_view& path, Plan& plan,
+                                  Caller& caller) const {
+  if (!authorizer_.authenticate(inquiry, path_routed, path, plan, caller)) return false;
+  // What carried our own credential never goes on.
+  plan.strip_authorization = caller.source == Caller::Source::kHeader || !options_.forward_authorization;
+  return true;
 }
 
-bool RouterFrontEnd::read_route(const Inquiry& inquiry, std::string_view path, Route& route, Plan& plan) const {
+bool RouterFrontEnd::read_route(const Inquiry& inquiry, bool path_routed, std::string_view path, Route& route,
+                                Plan& plan) const {
   RouteError error;
-  if (is_path_routed(path_of(path), options_.path_routing_prefix)) {
+  if (path_routed) {
     error = route_by_path(path, options_.path_routing_prefix, route);
   } else {
     route.path = path;
@@ -174,6 +170,14 @@ bool RouterFrontEnd::check_namespace(const Route& route, const Inquiry& inquiry,
     return fail_plan(plan, Code::kForbidden);
   }
   return true;
+}
+
+bool RouterFrontEnd::check_grant(const Inquiry& inquiry, const Caller& caller, const Route& route,
+                                 std::string_view path, Plan& plan) const {
+  std::string_view host = plan.forwarded_host;
+  if (peer_is_trusted(inquiry.peer)) host = inquiry.head.first(FieldId::kXForwardedHost).value_or(host);
+  if (!authorizer_.authorize(inquiry, caller, route, host, believed_scheme(inquiry), plan)) return false;
+  return authorizer_.log_in(inquiry, caller, path, path.size() - route.path.size(), plan);
 }
 
 bool RouterFrontEnd::check_websocket(const Inquiry& inquiry, Plan& plan) const {
@@ -259,6 +263,11 @@ bool RouterFrontEnd::peer_is_trusted(const Endpoint& peer) const {
   return !trusted_.empty() && trusted_.contains(peer.address);
 }
 
+std::optional<std::string_view> RouterFrontEnd::believed_scheme(const Inquiry& inquiry) const {
+  if (!options_.authz.trust_forwarded_proto && !peer_is_trusted(inquiry.peer)) return std::nullopt;
+  return inquiry.head.first(FieldId::kXForwardedProto);
+}
+
 policy::Client RouterFrontEnd::client_of(const Inquiry& inquiry) const {
   if (!peer_is_trusted(inquiry.peer)) return {inquiry.peer.address, {}};
   std::vector<std::string_view> lines;
@@ -304,10 +313,10 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   plan.forwarded_for += inquiry.peer.address.to_string();
   out.fields.push_back({"X-Forwarded-For", plan.forwarded_for});
   const auto host = trusted ? head.first(FieldId::kXForwardedHost) : std::nullopt;
-  const auto proto = trusted ? head.first(FieldId::kXForwardedProto) : std::nullopt;
   const std::string_view asked_host = host.value_or(plan.forwarded_host);
   if (!asked_host.empty()) out.fields.push_back({"X-Forwarded-Host", asked_host});
-  out.fields.push_back({"X-Forwarded-Proto", proto.value_or("http")});
+  out.fields.push_back({"X-Forwarded-Proto", believed_scheme(inquiry).value_or("http")});
+  authorizer_.hide_credentials(head, plan, out);
 }
 
 void RouterFrontEnd::edit_response(const http::ResponseHead& head, Plan&, http::ResponseOut& out) const {
@@ -315,6 +324,7 @@ void RouterFrontEnd::edit_response(const http::ResponseHead& head, Plan&, http::
   out.status = head.status;
   out.reason = head.reason();
   http::forward_fields(head, {}, out.fields);
+  authorizer_.guard_cookie(out);
 }
 
 }  // namespace sandgate::front::router

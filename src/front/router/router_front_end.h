@@ -4,6 +4,7 @@
 #include <string>
 
 #include "front/front_end.h"
+#include "front/router/authorizer.h"
 #include "front/router/options.h"
 #include "front/router/route.h"
 #include "policy/client_key.h"
@@ -14,7 +15,9 @@ namespace sandgate::front::router {
 /// Immutable after construction: one may serve all workers.
 class RouterFrontEnd final : public FrontEnd {
  public:
-  RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max);
+  /// `authz` must outlive this; null only with AuthzMode::kAllowAll.
+  RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max,
+                 const AuthzState* authz = nullptr);
 
   void plan(const Inquiry& inquiry, Plan& plan) const override;
   void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const override;
@@ -26,13 +29,17 @@ class RouterFrontEnd final : public FrontEnd {
   // The checks of contract 1.1 in their order; each answers false after it has set the plan's failure or answer.
   bool check_fixed_paths(const Inquiry& inquiry, std::string_view path, Plan& plan) const;
   bool check_method(const Inquiry& inquiry, Plan& plan) const;
-  bool check_token(const Inquiry& inquiry, Plan& plan) const;
-  bool read_route(const Inquiry& inquiry, std::string_view path, Route& route, Plan& plan) const;
+  bool check_caller(const Inquiry& inquiry, bool path_routed, std::string_view& path, Plan& plan, Caller& caller) const;
+  bool read_route(const Inquiry& inquiry, bool path_routed, std::string_view path, Route& route, Plan& plan) const;
+  bool check_grant(const Inquiry& inquiry, const Caller& caller, const Route& route, std::string_view path,
+                   Plan& plan) const;
   bool check_namespace(const Route& route, const Inquiry& inquiry, Plan& plan) const;
   bool check_websocket(const Inquiry& inquiry, Plan& plan) const;
   sandbox::Lookup look_up(const sandbox::RoutingTable& table, const Route& route) const;
   bool find_target(const Inquiry& inquiry, const Route& route, Plan& plan) const;
 
+  /// X-Forwarded-Proto, where it is believed.
+  std::optional<std::string_view> believed_scheme(const Inquiry& inquiry) const;
   policy::Client client_of(const Inquiry& inquiry) const;
   bool peer_is_trusted(const Endpoint& peer) const;
 
@@ -40,6 +47,7 @@ class RouterFrontEnd final : public FrontEnd {
   const policy::TrustedProxies trusted_;
   const bool allow_loopback_pod_ip_;
   const unsigned websockets_per_client_max_;
+  const Authorizer authorizer_;
 };
 
 }  // namespace sandgate::front::router
