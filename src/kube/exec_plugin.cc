@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -19,8 +20,6 @@ namespace sandgate::kube {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
-
-constexpr Millis kLockWait{50};
 
 struct PluginAnswer {
   Credential credential;
@@ -76,17 +75,21 @@ class ExecSource final : public CredentialSource {
   ExecSource(ExecPlugin plugin, std::unique_ptr<Clock> clock) : plugin_(std::move(plugin)), clock_(std::move(clock)) {}
 
   Result<Credential> get(std::stop_token stop) override {
-    std::unique_lock lock(mutex_, std::defer_lock);
-    while (!lock.try_lock_for(kLockWait)) {  // another thread waits for the plugin
-      if (stop.stop_requested()) return fail(std::string(kStopped));
-    }
+    std::unique_lock lock(mutex_);
+    // One run serves all who wait.
+    if (!finished_.wait(lock, stop, [this] { return !running_; })) return fail(std::string(kStopped));
     clock_->refresh();
     if (answer_ && (!answer_->expires || clock_->wall() < *answer_->expires - kExecEarly)) return answer_->credential;
+    running_ = true;
+    lock.unlock();
     auto fresh = ask(stop);
+    lock.lock();
+    running_ = false;
+    finished_.notify_all();
     clock_->refresh();
     if (fresh) {
       answer_ = std::move(*fresh);
-    } else if (!answer_ || clock_->wall() >= *answer_->expires) {
+    } else if (!answer_ || !answer_->expires || clock_->wall() >= *answer_->expires) {
       return tl::unexpected(fresh.error());
     }
     return answer_->credential;
@@ -130,7 +133,9 @@ class ExecSource final : public CredentialSource {
   }
 
   const ExecPlugin plugin_;
-  std::timed_mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable_any finished_;
+  bool running_ = false;
   const std::unique_ptr<Clock> clock_;
   std::optional<PluginAnswer> answer_;
 };
