@@ -270,36 +270,60 @@ async::Client Client::async() const { return async::Client(state_); }
 
 namespace async {
 
-Task<Result<ExecutionResult>> Commands::run(std::string command, RunOptions options) {
-  return client::run_command(state_, std::move(command), std::move(options), nullptr);
+Task<Result<ExecutionResult>> Commands::run(std::string command) {
+  return client::run_command(state_, std::move(command), RunOptions{}, nullptr);
+}
+Task<Result<ExecutionResult>> Commands::run(std::string command, const RunOptions& options) {
+  return client::run_command(state_, std::move(command), options, nullptr);
 }
 
-Task<Result<void>> Files::write(std::string path, Bytes content, PathOptions options) {
-  return client::write_owned(state_, std::move(path), std::move(content), std::move(options));
+Task<Result<void>> Files::write(std::string path, Bytes content) {
+  return client::write_owned(state_, std::move(path), std::move(content), PathOptions{});
+}
+Task<Result<void>> Files::write(std::string path, Bytes content, const PathOptions& options) {
+  return client::write_owned(state_, std::move(path), std::move(content), options);
 }
 
-Task<Result<void>> Files::write(std::string path, Reader content, PathOptions options) {
-  return client::write_stream(state_, std::move(path), std::move(content), std::move(options), nullptr);
+Task<Result<void>> Files::write(std::string path, Reader content) {
+  return client::write_stream(state_, std::move(path), std::move(content), PathOptions{}, nullptr);
+}
+Task<Result<void>> Files::write(std::string path, Reader content, const PathOptions& options) {
+  return client::write_stream(state_, std::move(path), std::move(content), options, nullptr);
 }
 
-Task<Result<Bytes>> Files::read(std::string path, ReadOptions options) {
-  return client::read_file(state_, std::move(path), std::move(options), nullptr);
+Task<Result<Bytes>> Files::read(std::string path) {
+  return client::read_file(state_, std::move(path), ReadOptions{}, nullptr);
+}
+Task<Result<Bytes>> Files::read(std::string path, const ReadOptions& options) {
+  return client::read_file(state_, std::move(path), options, nullptr);
 }
 
-Task<Result<std::uint64_t>> Files::read_to(std::string path, Writer sink, ReadOptions options) {
-  return client::read_stream(state_, std::move(path), std::move(sink), std::move(options), nullptr);
+Task<Result<std::uint64_t>> Files::read_to(std::string path, Writer sink) {
+  return client::read_stream(state_, std::move(path), std::move(sink), ReadOptions{}, nullptr);
+}
+Task<Result<std::uint64_t>> Files::read_to(std::string path, Writer sink, const ReadOptions& options) {
+  return client::read_stream(state_, std::move(path), std::move(sink), options, nullptr);
 }
 
-Task<Result<std::vector<FileEntry>>> Files::list(std::string path, PathOptions options) {
-  return client::list_files(state_, std::move(path), std::move(options), nullptr);
+Task<Result<std::vector<FileEntry>>> Files::list(std::string path) {
+  return client::list_files(state_, std::move(path), PathOptions{}, nullptr);
+}
+Task<Result<std::vector<FileEntry>>> Files::list(std::string path, const PathOptions& options) {
+  return client::list_files(state_, std::move(path), options, nullptr);
 }
 
-Task<Result<bool>> Files::exists(std::string path, PathOptions options) {
-  return client::file_exists(state_, std::move(path), std::move(options), nullptr);
+Task<Result<bool>> Files::exists(std::string path) {
+  return client::file_exists(state_, std::move(path), PathOptions{}, nullptr);
+}
+Task<Result<bool>> Files::exists(std::string path, const PathOptions& options) {
+  return client::file_exists(state_, std::move(path), options, nullptr);
 }
 
-Task<Result<void>> Files::remove(std::string path, RemoveOptions options) {
-  return client::remove_file(state_, std::move(path), std::move(options), nullptr);
+Task<Result<void>> Files::remove(std::string path) {
+  return client::remove_file(state_, std::move(path), RemoveOptions{}, nullptr);
+}
+Task<Result<void>> Files::remove(std::string path, const RemoveOptions& options) {
+  return client::remove_file(state_, std::move(path), options, nullptr);
 }
 
 Sandbox::Sandbox(SandboxPtr state, OnDestroy on_destroy)
@@ -324,23 +348,23 @@ const std::string& Sandbox::name() const noexcept { return state_->name; }
 const std::string& Sandbox::ns() const noexcept { return state_->ns; }
 bool Sandbox::active() const noexcept { return !state_->closed && !state_->terminated; }
 
-Task<Result<Status>> Sandbox::status(CallOptions options) {
-  return client::sandbox_status(state_, std::move(options), nullptr);
+Task<Result<Status>> Sandbox::status() { return client::sandbox_status(state_, CallOptions{}, nullptr); }
+Task<Result<Status>> Sandbox::status(const CallOptions& options) {
+  return client::sandbox_status(state_, options, nullptr);
 }
-Task<Result<std::optional<std::string>>> Sandbox::pod_ip(CallOptions options) {
-  return client::sandbox_pod_ip(state_, std::move(options), nullptr);
+Task<Result<std::optional<std::string>>> Sandbox::pod_ip() {
+  return client::sandbox_pod_ip(state_, CallOptions{}, nullptr);
 }
-Task<Result<std::string>> Sandbox::pod_name(CallOptions options) {
-  return client::sandbox_pod_name(state_, std::move(options), nullptr);
+Task<Result<std::string>> Sandbox::pod_name() { return client::sandbox_pod_name(state_, CallOptions{}, nullptr); }
+Task<Result<void>> Sandbox::terminate() { return client::terminate_sandbox(state_, CallOptions{}, nullptr); }
+Task<Result<void>> Sandbox::terminate(const CallOptions& options) {
+  return client::terminate_sandbox(state_, options, nullptr);
 }
-Task<Result<void>> Sandbox::terminate(CallOptions options) {
-  return client::terminate_sandbox(state_, std::move(options), nullptr);
+Task<Result<void>> Sandbox::suspend(Millis wait) {
+  return client::set_running(state_, false, wait, CallOptions{}, nullptr);
 }
-Task<Result<void>> Sandbox::suspend(Millis wait, CallOptions options) {
-  return client::set_running(state_, false, wait, std::move(options), nullptr);
-}
-Task<Result<void>> Sandbox::resume(Millis wait, CallOptions options) {
-  return client::set_running(state_, true, wait, std::move(options), nullptr);
+Task<Result<void>> Sandbox::resume(Millis wait) {
+  return client::set_running(state_, true, wait, CallOptions{}, nullptr);
 }
 Result<void> Sandbox::disconnect() { return client::disconnect(*state_); }
 
@@ -351,6 +375,8 @@ Result<Client> Client::open(ClientOptions options) {
 }
 
 namespace {
+const CreateOptions kCreateDefaults;
+
 /// A handle from a state; `Make` is the private constructor's friend.
 template <class Make>
 Task<Result<Sandbox>> handle_of(Task<Result<SandboxPtr>> task, Make make) {
@@ -360,24 +386,27 @@ Task<Result<Sandbox>> handle_of(Task<Result<SandboxPtr>> task, Make make) {
 }
 }  // namespace
 
-Task<Result<Sandbox>> Client::create(std::string warm_pool, CreateOptions options) {
+Task<Result<Sandbox>> Client::create(std::string warm_pool) { return create(std::move(warm_pool), kCreateDefaults); }
+Task<Result<Sandbox>> Client::create(std::string warm_pool, const CreateOptions& options) {
   const OnDestroy end = client::on_destroy_of(options);
   const client::Source source{client::Source::kPool, std::move(warm_pool)};
-  return handle_of(client::create_sandbox(client::plain(state_), source, std::move(options), nullptr),
+  return handle_of(client::create_sandbox(client::plain(state_), source, options, nullptr),
                    [end](SandboxPtr state) { return Sandbox(std::move(state), end); });
 }
 
-Task<Result<Sandbox>> Client::create(Template from, CreateOptions options) {
+Task<Result<Sandbox>> Client::create(Template from) { return create(std::move(from), kCreateDefaults); }
+Task<Result<Sandbox>> Client::create(Template from, const CreateOptions& options) {
   const OnDestroy end = client::on_destroy_of(options);
   const client::Source source{client::Source::kTemplate, std::move(from.name)};
-  return handle_of(client::create_sandbox(client::plain(state_), source, std::move(options), nullptr),
+  return handle_of(client::create_sandbox(client::plain(state_), source, options, nullptr),
                    [end](SandboxPtr state) { return Sandbox(std::move(state), end); });
 }
 
-Task<Result<Sandbox>> Client::attach(std::string claim, std::string ns, CallOptions options) {
-  return handle_of(
-      client::attach_sandbox(client::plain(state_), std::move(claim), std::move(ns), std::move(options), nullptr),
-      [](SandboxPtr state) { return Sandbox(std::move(state), OnDestroy::disconnect); });
+Task<Result<Sandbox>> Client::attach(std::string claim, std::string ns, Millis timeout) {
+  CallOptions options;
+  options.timeout = timeout;
+  return handle_of(client::attach_sandbox(client::plain(state_), std::move(claim), std::move(ns), options, nullptr),
+                   [](SandboxPtr state) { return Sandbox(std::move(state), OnDestroy::disconnect); });
 }
 
 Result<Sandbox> Client::connect(std::string sandbox, std::string ns) {
@@ -386,12 +415,12 @@ Result<Sandbox> Client::connect(std::string sandbox, std::string ns) {
   return Sandbox(std::move(*made), OnDestroy::disconnect);
 }
 
-Task<Result<std::vector<std::string>>> Client::list(std::string ns, std::string selector, CallOptions options) {
-  return client::list_claims(client::plain(state_), std::move(ns), std::move(selector), std::move(options), nullptr);
+Task<Result<std::vector<std::string>>> Client::list(std::string ns, std::string selector) {
+  return client::list_claims(client::plain(state_), std::move(ns), std::move(selector), CallOptions{}, nullptr);
 }
 
-Task<Result<void>> Client::remove(std::string claim, std::string ns, CallOptions options) {
-  return client::delete_claim(client::plain(state_), std::move(claim), std::move(ns), std::move(options), nullptr);
+Task<Result<void>> Client::remove(std::string claim, std::string ns) {
+  return client::delete_claim(client::plain(state_), std::move(claim), std::move(ns), CallOptions{}, nullptr);
 }
 
 Task<std::vector<Error>> Client::remove_all() { return client::terminate_all(client::plain(state_)); }

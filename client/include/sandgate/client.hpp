@@ -37,10 +37,17 @@ namespace async {
 class Client;
 class Sandbox;
 
+// Options are passed by name, not as a temporary: g++ 12 copies a temporary aggregate inside a co_await expression bit
+// by bit, which breaks its texts. So `co_await files.read("x", {.max_bytes = 9})` does not compile; write
+//   const sandgate::ReadOptions options{.max_bytes = 9};
+//   auto bytes = co_await sandbox.files().read("x", options);
+
 class Commands {
  public:
   /// See sandgate::Commands::run().
-  Task<Result<ExecutionResult>> run(std::string command, RunOptions options = {});
+  Task<Result<ExecutionResult>> run(std::string command);
+  Task<Result<ExecutionResult>> run(std::string command, const RunOptions& options);
+  Task<Result<ExecutionResult>> run(std::string command, RunOptions&& options) = delete;
 
  private:
   friend class async::Sandbox;
@@ -51,13 +58,27 @@ class Commands {
 /// Readers and Writers given here are called on the loop thread: they must not block for long.
 class Files {
  public:
-  Task<Result<void>> write(std::string path, Bytes content, PathOptions options = {});
-  Task<Result<void>> write(std::string path, Reader content, PathOptions options = {});
-  Task<Result<Bytes>> read(std::string path, ReadOptions options = {});
-  Task<Result<std::uint64_t>> read_to(std::string path, Writer sink, ReadOptions options = {});
-  Task<Result<std::vector<FileEntry>>> list(std::string path, PathOptions options = {});
-  Task<Result<bool>> exists(std::string path, PathOptions options = {});
-  Task<Result<void>> remove(std::string path, RemoveOptions options = {});
+  Task<Result<void>> write(std::string path, Bytes content);
+  Task<Result<void>> write(std::string path, Bytes content, const PathOptions& options);
+  Task<Result<void>> write(std::string path, Bytes content, PathOptions&& options) = delete;
+  Task<Result<void>> write(std::string path, Reader content);
+  Task<Result<void>> write(std::string path, Reader content, const PathOptions& options);
+  Task<Result<void>> write(std::string path, Reader content, PathOptions&& options) = delete;
+  Task<Result<Bytes>> read(std::string path);
+  Task<Result<Bytes>> read(std::string path, const ReadOptions& options);
+  Task<Result<Bytes>> read(std::string path, ReadOptions&& options) = delete;
+  Task<Result<std::uint64_t>> read_to(std::string path, Writer sink);
+  Task<Result<std::uint64_t>> read_to(std::string path, Writer sink, const ReadOptions& options);
+  Task<Result<std::uint64_t>> read_to(std::string path, Writer sink, ReadOptions&& options) = delete;
+  Task<Result<std::vector<FileEntry>>> list(std::string path);
+  Task<Result<std::vector<FileEntry>>> list(std::string path, const PathOptions& options);
+  Task<Result<std::vector<FileEntry>>> list(std::string path, PathOptions&& options) = delete;
+  Task<Result<bool>> exists(std::string path);
+  Task<Result<bool>> exists(std::string path, const PathOptions& options);
+  Task<Result<bool>> exists(std::string path, PathOptions&& options) = delete;
+  Task<Result<void>> remove(std::string path);
+  Task<Result<void>> remove(std::string path, const RemoveOptions& options);
+  Task<Result<void>> remove(std::string path, RemoveOptions&& options) = delete;
 
  private:
   friend class async::Sandbox;
@@ -81,12 +102,16 @@ class Sandbox {
   Files& files() noexcept { return files_; }
   bool active() const noexcept;
 
-  Task<Result<Status>> status(CallOptions options = {});
-  Task<Result<std::optional<std::string>>> pod_ip(CallOptions options = {});
-  Task<Result<std::string>> pod_name(CallOptions options = {});
-  Task<Result<void>> terminate(CallOptions options = {});
-  Task<Result<void>> suspend(Millis wait = Seconds{180}, CallOptions options = {});
-  Task<Result<void>> resume(Millis wait = Seconds{180}, CallOptions options = {});
+  Task<Result<Status>> status();
+  Task<Result<Status>> status(const CallOptions& options);
+  Task<Result<Status>> status(CallOptions&& options) = delete;
+  Task<Result<std::optional<std::string>>> pod_ip();
+  Task<Result<std::string>> pod_name();
+  Task<Result<void>> terminate();
+  Task<Result<void>> terminate(const CallOptions& options);
+  Task<Result<void>> terminate(CallOptions&& options) = delete;
+  Task<Result<void>> suspend(Millis wait = Seconds{180});
+  Task<Result<void>> resume(Millis wait = Seconds{180});
   Result<void> disconnect();
   void release() noexcept { on_destroy_ = OnDestroy::disconnect; }
 
@@ -106,14 +131,16 @@ class Client {
   /// Does no I/O; a kubeconfig is read at the first call that needs Kubernetes.
   static Result<Client> open(ClientOptions options = {});
 
-  Task<Result<Sandbox>> create(std::string warm_pool, CreateOptions options = {});
-  Task<Result<Sandbox>> create(Template from, CreateOptions options = {});
-  Task<Result<Sandbox>> attach(std::string claim, std::string ns = "default",
-                               CallOptions options = {.timeout = Seconds{30}});
+  Task<Result<Sandbox>> create(std::string warm_pool);
+  Task<Result<Sandbox>> create(std::string warm_pool, const CreateOptions& options);
+  Task<Result<Sandbox>> create(std::string warm_pool, CreateOptions&& options) = delete;
+  Task<Result<Sandbox>> create(Template from);
+  Task<Result<Sandbox>> create(Template from, const CreateOptions& options);
+  Task<Result<Sandbox>> create(Template from, CreateOptions&& options) = delete;
+  Task<Result<Sandbox>> attach(std::string claim, std::string ns = "default", Millis timeout = Seconds{30});
   Result<Sandbox> connect(std::string sandbox, std::string ns = "default");
-  Task<Result<std::vector<std::string>>> list(std::string ns = "default", std::string selector = {},
-                                              CallOptions options = {});
-  Task<Result<void>> remove(std::string claim, std::string ns = "default", CallOptions options = {});
+  Task<Result<std::vector<std::string>>> list(std::string ns = "default", std::string selector = {});
+  Task<Result<void>> remove(std::string claim, std::string ns = "default");
   Task<std::vector<Error>> remove_all();
   std::vector<Key> active() const;
 

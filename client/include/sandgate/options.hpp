@@ -183,7 +183,8 @@ enum class ShutdownPolicy : std::uint8_t { remove, remove_foreground, retain };
 
 /// Names a SandboxTemplate, for create(); a plain text names a warm pool.
 struct Template {
-  std::string name = {};
+  explicit Template(std::string template_name) : name(std::move(template_name)) {}
+  std::string name;
 };
 
 struct CreateOptions {
