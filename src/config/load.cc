@@ -123,6 +123,41 @@ void apply_file(const Schema& schema, const std::string& path, Options& options,
   }
 }
 
+/// Conditions between the settings of authorization (contract sandbox-router 1.10, 2.1, 2.3).
+void check_authorization(const Options& options, Problems& problems) {
+  using front::router::AuthzMode;
+  const front::router::AuthzOptions& authz = options.router.authz;
+  const bool by_mode = authz.mode != AuthzMode::kAllowAll;
+  if (by_mode && !options.router.auth_token.empty()) {
+    problems.emplace_back(
+        "ROUTER_AUTH_TOKEN and authz-mode exclude each other: a request has one Authorization header; leave the token "
+        "out, or set authz-mode=allow-all");
+  }
+  if (authz.mode == AuthzMode::kScopedToken && authz.scoped_secret_file.empty() && authz.scoped_keys_file.empty()) {
+    problems.emplace_back(
+        "authz-mode=scoped-token needs authz-scoped-token-secret-file (v1 tokens) or authz-scoped-token-keys-file (v2 "
+        "tokens)");
+  }
+  const front::router::CookieOptions& cookie = authz.cookie;
+  if (cookie.name.empty()) {
+    if (!cookie.query_param.empty()) problems.emplace_back("authz-cookie-query-param needs authz-cookie-name");
+    return;
+  }
+  if (!by_mode && options.router.auth_token.empty()) {
+    problems.emplace_back("authz-cookie-name needs tokens to carry: ROUTER_AUTH_TOKEN or an authz-mode");
+  }
+  const std::string& prefix = options.router.path_routing_prefix;
+  if (prefix.empty()) problems.emplace_back("authz-cookie-name needs path-routing-prefix: browsers send no headers");
+  if (prefix.starts_with("//") || prefix.find_first_of(";\\") != std::string::npos) {
+    problems.emplace_back(
+        "path-routing-prefix: with authz-cookie-name it must not start with `//` nor hold `;` or `\\`");
+  }
+  if (cookie.same_site == front::router::SameSite::kNone && cookie.insecure) {
+    problems.emplace_back(
+        "authz-cookie-samesite=none and authz-cookie-insecure exclude each other: browsers refuse it");
+  }
+}
+
 /// Conditions between settings, and members that follow from others.
 void finish(Options& options, Problems& problems) {
   const wire::HeadLimits& head = options.proxy.downstream.head;
@@ -135,6 +170,7 @@ void finish(Options& options, Problems& problems) {
   options.router.cluster_domain = options.path.cluster_domain = options.cluster_domain;
   options.router.trusted_proxies = options.path.trusted_proxies = options.trusted_proxies;
   options.router.preserve_host = options.path.preserve_host = options.preserve_host;
+  if (options.product == server::Product::kRouter) check_authorization(options, problems);
   options.path.api_keys = !options.api_keys_file.empty();
   if (options.watch.enabled && !options.static_sandboxes_file.empty()) {
     problems.emplace_back("static-sandboxes and cache-enabled exclude each other: sandboxes come from one place");
@@ -184,7 +220,8 @@ tl::expected<Options, Stop> load_options(server::Product product, std::span<cons
   }
   finish(options, problems);
   if (!problems.empty()) return tl::unexpected(refuse(schema, problems));
-  if (product == server::Product::kRouter && options.router.auth_token.empty() && !options.allow_unauthenticated) {
+  if (product == server::Product::kRouter && options.router.auth_token.empty() && !options.allow_unauthenticated &&
+      options.router.authz.mode == front::router::AuthzMode::kAllowAll) {
     return tl::unexpected(Stop{.exit_code = 2, .out = {}, .err = std::string(kRefusal) + "\n"});
   }
   return options;
@@ -193,9 +230,18 @@ tl::expected<Options, Stop> load_options(server::Product product, std::span<cons
 namespace {
 
 void router_notices(const Options& options, std::vector<std::string>& notices) {
-  if (options.router.auth_token.empty()) {
+  using front::router::AuthzMode;
+  const front::router::AuthzOptions& authz = options.router.authz;
+  if (options.router.auth_token.empty() && authz.mode == AuthzMode::kAllowAll) {
     notices.emplace_back("no token is set: whoever reaches the port reaches every sandbox");
   }
+  if (authz.mode == AuthzMode::kTokenReview && !authz.require_token) {
+    notices.emplace_back("requests without a token are let in: refuse them with --authz-tokenreview-require-token");
+  }
+  if (authz.mode != AuthzMode::kScopedToken && !(authz.scoped_secret_file + authz.scoped_keys_file).empty()) {
+    notices.emplace_back("the files of scoped tokens are not used: --authz-mode is not scoped-token");
+  }
+  if (authz.cookie.insecure) notices.emplace_back("the login cookie travels in the clear: not for production");
   if (!options.watch.enabled) {
     notices.emplace_back(
         "no watch of the cluster: sandboxes are found in the static file and by DNS, and ordinary Services can "

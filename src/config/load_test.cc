@@ -200,6 +200,50 @@ TEST(Load, RefusesToStartWithoutToken) {
   EXPECT_FALSE(load_options(server::Product::kRouter, allow_all, {}).has_value());
 }
 
+// Contract sandbox-router 2.1: another mode counts as secured, and the allow flag never switches it off.
+TEST(Load, AuthorizationModesStartWithoutToken) {
+  using front::router::AuthzMode;
+  const Arguments review = {"--authz-mode=tokenreview", "--authz-tokenreview-ttl=10s",
+                            "--authz-tokenreview-cache-size=5", "--authz-tokenreview-require-token",
+                            "--authz-tokenreview-audiences=a,b"};
+  const auto got = load_options(server::Product::kRouter, review, {{"ALLOW_UNAUTHENTICATED_ROUTER", "true"}});
+  ASSERT_TRUE(got.has_value()) << got.error().err;
+  EXPECT_EQ(got->router.authz.mode, AuthzMode::kTokenReview);
+  EXPECT_EQ(got->router.authz.review_ttl, Millis(10'000));
+  EXPECT_EQ(got->router.authz.review_cache_size, 5U);
+  EXPECT_TRUE(got->router.authz.require_token);
+  EXPECT_EQ(got->router.authz.audiences, (std::vector<std::string>{"a", "b"}));
+  EXPECT_THAT(start_notices(*got), ::testing::Each(Not(HasSubstr("token"))));
+  const Arguments scoped = {"--authz-mode=scoped-token", "--authz-scoped-token-keys-file=/k"};
+  EXPECT_TRUE(load_options(server::Product::kRouter, scoped, {}).has_value());
+  const Arguments lax = {"--authz-mode=tokenreview"};
+  EXPECT_THAT(start_notices(load_options(server::Product::kRouter, lax, {}).value()),
+              ::testing::Contains(HasSubstr("requests without a token are let in")));
+}
+
+TEST(Load, AuthorizationSettingsFitTogether) {
+  EXPECT_THAT(refused({"--authz-mode=scoped-token"}), HasSubstr("needs authz-scoped-token-secret-file"));
+  EXPECT_THAT(refused({"--authz-mode=tokenreview"}, {{"ROUTER_AUTH_TOKEN", "t"}}), HasSubstr("exclude each other"));
+  EXPECT_THAT(refused({"--authz-mode=other"}), HasSubstr("allow-all, tokenreview or scoped-token"));
+  EXPECT_THAT(refused({"--authz-tokenreview-ttl=0s"}), HasSubstr("--authz-tokenreview-ttl"));
+  EXPECT_THAT(refused({"--authz-tokenreview-cache-size=0"}), HasSubstr("--authz-tokenreview-cache-size"));
+  EXPECT_THAT(refused({"--authz-cookie-query-param=token"}), HasSubstr("needs authz-cookie-name"));
+  EXPECT_THAT(refused({"--authz-cookie-name=c"}), HasSubstr("needs path-routing-prefix"));
+  EXPECT_THAT(refused({"--authz-cookie-name=__Host-c", "--path-routing-prefix=/s"}), HasSubstr("__Host-"));
+  EXPECT_THAT(refused({"--authz-cookie-name=c", "--path-routing-prefix=//s"}), HasSubstr("must not start with `//`"));
+  EXPECT_THAT(refused({"--authz-cookie-name=c", "--path-routing-prefix=/s", "--authz-cookie-samesite=none",
+                       "--authz-cookie-insecure"}),
+              HasSubstr("browsers refuse it"));
+  EXPECT_THAT(refused({"--authz-cookie-allowed-origins=example.com"}), HasSubstr("item 'example.com'"));
+  const Arguments open = {"--authz-cookie-name=c", "--path-routing-prefix=/s", "--allow-unauthenticated-router"};
+  const auto got = load_options(server::Product::kRouter, open, {});
+  ASSERT_FALSE(got.has_value());
+  EXPECT_THAT(got.error().err, HasSubstr("needs tokens to carry"));
+  const auto o = loaded({"--authz-cookie-name=c", "--path-routing-prefix=/s", "--authz-cookie-query-param=token",
+                         "--authz-cookie-allowed-origins=https://A.example:8443", "--trust-forwarded-proto"});
+  EXPECT_EQ(o.router.authz.cookie.allowed_origins, (std::vector<std::string>{"https://a.example:8443"}));
+}
+
 TEST(Load, FlagBeforeFileBeforeEnvironmentBeforeDefault) {
   const File file("proxy-timeout: 60s\ncluster-domain: file.local\nworkers: 3\n");
   const Environment environment = {
@@ -298,8 +342,7 @@ TEST(Load, BadFlagsNameValueAndRange) {
 
 TEST(Load, SettingsOfLaterBuildsAreRefusedUnlessOff) {
   for (const char* flag : {"--https-bind-address=:8443", "--tls-cert-file=/c", "--mtls-mode=required",
-                           "--enable-otel-metrics", "--enable-otel-metrics=true", "--authz-mode=tokenreview",
-                           "--authz-mode=scoped-token", "--enable-tracing", "--authz-cookie-name=c"}) {
+                           "--enable-otel-metrics", "--enable-otel-metrics=true", "--enable-tracing"}) {
     EXPECT_THAT(refused({flag}), HasSubstr("this build does not have")) << flag;
   }
   loaded({"--https-bind-address=", "--mtls-mode=off", "--enable-otel-metrics=false", "--authz-mode=allow-all",
@@ -365,7 +408,7 @@ TEST(Schema, EverySettingChangesOnlyItself) {
       // Candidates of every kind; each setting takes at least one that is not its default.
       bool changed = false;
       for (const char* value : {"true", "false", "7s", "500ms", "7", "300", "2000", "127.0.0.1:7", "a.b", "a", "/a",
-                                "warn", "allow", "off", "10.0.0.0/8", "service", "strict"}) {
+                                "warn", "allow", "off", "10.0.0.0/8", "service", "strict", "tokenreview", "https://a"}) {
         Options options = schema.defaults;
         const std::string before = s.show(options);
         if (s.set(options, value) || s.show(options) == before) continue;
@@ -408,7 +451,9 @@ TEST(Schema, EveryMemberOfTheOptionStructsHasASetting) {
   EXPECT_EQ(members<proxy::WebSocketOptions>(), 6U);
   EXPECT_EQ(members<proxy::LimitOptions>(), 4U);
   EXPECT_EQ(members<proxy::ProxyOptions>(), 14U);
-  EXPECT_EQ(members<front::router::RouterOptions>(), 15U);
+  EXPECT_EQ(members<front::router::RouterOptions>(), 16U);
+  EXPECT_EQ(members<front::router::AuthzOptions>(), 9U);
+  EXPECT_EQ(members<front::router::CookieOptions>(), 5U);
   EXPECT_EQ(members<server::WatchOptions>(), 12U);
   EXPECT_EQ(members<server::ServerOptions>(), 24U);
 }

@@ -78,6 +78,88 @@ void add_access(std::vector<Setting>& all) {
             "Upgrade protocols beside websocket that are tunnelled.")});
 }
 
+/// `http://host` or `https://host:port`, as browsers write an Origin; lower case.
+std::optional<std::string> origin_item(std::string_view text) {
+  std::string lower;
+  for (const char c : text) lower += to_lower(c);
+  const std::string_view all = lower;
+  const size_t scheme = all.starts_with("https://") ? 8 : all.starts_with("http://") ? 7 : 0;
+  const std::string_view host = all.substr(scheme);
+  if (scheme == 0 || host.empty() || host.size() > 255) return std::nullopt;
+  for (const char c : host) {
+    if (!is_digit(c) && !(c >= 'a' && c <= 'z') && std::string_view("-._:[]").find(c) == std::string_view::npos) {
+      return std::nullopt;
+    }
+  }
+  return lower;
+}
+
+std::optional<std::string> word_item(std::string_view text) {
+  return text.empty() || text.size() > 1024 ? std::nullopt : std::optional<std::string>(text);
+}
+
+/// RFC 9110 5.6.2 token, at most 64 bytes: the name of a cookie or of a parameter that needs no escaping.
+Result<std::string> read_token(std::string_view text) {
+  if (text.size() > 64) return fail("is longer than 64 bytes");
+  for (const char c : text) {
+    if (!is_digit(c) && !(to_lower(c) >= 'a' && to_lower(c) <= 'z') && c != '-' && c != '_' && c != '.') {
+      return fail("holds something else than letters, digits, `-`, `_` and `.`");
+    }
+  }
+  return std::string(text);
+}
+
+Result<std::string> read_cookie_name(std::string_view text) {
+  if (text.size() >= 7 && iequals(text.substr(0, 7), "__host-")) {
+    return fail("starts with `__Host-`: browsers take such a cookie only for the whole host, not for one sandbox");
+  }
+  return read_token(text);
+}
+
+void add_authorization(std::vector<Setting>& all) {
+  using front::router::AuthzMode;
+  using front::router::SameSite;
+  add(all, "Authorization",
+      {choice<AuthzMode>(
+           "authz-mode", SG_MEMBER(router.authz.mode),
+           {{"allow-all", AuthzMode::kAllowAll},
+            {"tokenreview", AuthzMode::kTokenReview},
+            {"scoped-token", AuthzMode::kScopedToken}},
+           "Who decides about callers: nobody beside the static token; the Kubernetes API, by TokenReview; "
+           "or the token itself, which opens one sandbox. The last two exclude a static token."),
+       duration("authz-tokenreview-ttl", SG_MEMBER(router.authz.review_ttl), {Millis{1}, kDay, {}},
+                "How long a verdict on a token is used; after a failed review a third of it, at least 1s."),
+       number("authz-tokenreview-cache-size", "COUNT", SG_MEMBER(router.authz.review_cache_size), {1, 10'000'000},
+              "Verdicts kept, by the SHA-256 of their token."),
+       boolean("authz-tokenreview-require-token", SG_MEMBER(router.authz.require_token),
+               "Refuse requests without a token. Without this they are let in, as by the replaced router."),
+       list("authz-tokenreview-audiences", "NAME,...", SG_MEMBER(router.authz.audiences), word_item, same,
+            "texts; empty: the API server's own", "Audiences a token may be meant for."),
+       text("authz-scoped-token-secret-file", "FILE", SG_MEMBER(router.authz.scoped_secret_file), any_text,
+            "a path; empty: no v1 tokens",
+            "HMAC secret of v1 tokens, at least 32 bytes without blanks around it; read again on change."),
+       text("authz-scoped-token-keys-file", "FILE", SG_MEMBER(router.authz.scoped_keys_file), any_text,
+            "a path; empty: no v2 tokens",
+            "Public keys of v2 tokens, lines `KEY-ID ed25519:BASE64URL [ns=NAME,...]`; read again on change."),
+       text("authz-cookie-name", "NAME", SG_MEMBER(router.authz.cookie.name), read_cookie_name,
+            "letters, digits, `-`, `_` and `.`, at most 64, not `__Host-...`; empty: off",
+            "Cookie that carries a browser's token on path-routed requests. Sandboxes cannot set it."),
+       text("authz-cookie-query-param", "NAME", SG_MEMBER(router.authz.cookie.query_param), read_token,
+            "letters, digits, `-`, `_` and `.`, at most 64; empty: none",
+            "Query parameter whose token is turned into the cookie by a redirect."),
+       choice<SameSite>("authz-cookie-samesite", SG_MEMBER(router.authz.cookie.same_site),
+                        {{"lax", SameSite::kLax}, {"strict", SameSite::kStrict}, {"none", SameSite::kNone}},
+                        "The cookie's SameSite."),
+       boolean("authz-cookie-insecure", SG_MEMBER(router.authz.cookie.insecure),
+               "Leave Secure out of the cookie: only for plain HTTP in development."),
+       list("authz-cookie-allowed-origins", "ORIGIN,...", SG_MEMBER(router.authz.cookie.allowed_origins), origin_item,
+            same, "`http://HOST[:PORT]` or `https://HOST[:PORT]`; empty: the request's own host only",
+            "Origins, beside its own host, from which a request may use the cookie."),
+       boolean("trust-forwarded-proto", SG_MEMBER(router.authz.trust_forwarded_proto),
+               "Believe X-Forwarded-Proto from every peer: TLS ends in front of the router. Trusted proxies are "
+               "believed without this.")});
+}
+
 void add_routing(std::vector<Setting>& all) {
   add(all, "Where requests go",
       {cluster_domain(),
@@ -111,24 +193,12 @@ void add_router_watch(std::vector<Setting>& all) {
                            "How often everything is listed again to find what the watch missed.")});
 }
 
-constexpr std::array<AbsentSetting, 19> kAbsent = {{
+constexpr std::array<AbsentSetting, 7> kAbsent = {{
     {"https-bind-address", false, "", "TLS listeners"},
     {"tls-cert-file", false, "", "TLS listeners"},
     {"tls-key-file", false, "", "TLS listeners"},
     {"tls-client-ca-file", false, "", "TLS listeners"},
     {"mtls-mode", false, "off", "TLS listeners"},
-    {"authz-mode", false, "allow-all", "authorization beside the static token"},
-    {"authz-tokenreview-ttl", false, "", "TokenReview"},
-    {"authz-tokenreview-cache-size", false, "", "TokenReview"},
-    {"authz-tokenreview-require-token", true, "false", "TokenReview"},
-    {"authz-tokenreview-audiences", false, "", "TokenReview"},
-    {"authz-scoped-token-secret-file", false, "", "scoped tokens"},
-    {"authz-cookie-name", false, "", "the browser login cookie"},
-    {"authz-cookie-query-param", false, "", "the browser login cookie"},
-    {"authz-cookie-samesite", false, "lax", "the browser login cookie"},
-    {"authz-cookie-insecure", true, "false", "the browser login cookie"},
-    {"authz-cookie-allowed-origins", false, "", "the browser login cookie"},
-    {"trust-forwarded-proto", true, "false", "the browser login cookie"},
     {"enable-tracing", true, "false", "span export (trace context is passed on all the same)"},
     {"enable-otel-metrics", true, "false", "metrics export over OTLP (they are served on metrics-bind-address)"},
 }};
@@ -144,6 +214,7 @@ Schema router_schema() {
   schema.defaults.product = schema.product;
   add_process(schema.settings);
   add_access(schema.settings);
+  add_authorization(schema.settings);
   add_routing(schema.settings);
   add_router_watch(schema.settings);
   add_times(schema.settings,
