@@ -24,6 +24,8 @@ target_compile_options(sandgate_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports overlap in std::string operator+ that is not there (GCC bug 105651).
   target_compile_options(sandgate_flags INTERFACE -Wno-restrict)
+  # At -O2 it takes the inside of an empty std::optional for something that is read (GCC bug 80635).
+  target_compile_options(sandgate_flags INTERFACE -Wno-maybe-uninitialized)
 endif()
 target_include_directories(sandgate_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(sandgate_flags INTERFACE SANDGATE_VERSION="${PROJECT_VERSION}")

@@ -66,7 +66,10 @@ class AdminServer::Thread final : private io::TurnObserver {
       if (path == "/metrics") return {200, owner.hooks_.metrics_content_type, owner.hooks_.metrics_text()};
       if (path == "/healthz") return {200, "application/json", R"({"status":"ok"})"};
       const bool ready = owner.ready_.load(std::memory_order_relaxed);
-      return {static_cast<uint16_t>(ready ? 200 : 503), "text/plain", ready ? "ok" : "draining"};
+      return {static_cast<uint16_t>(ready ? 200 : 503), "text/plain",
+              ready                                              ? "ok"
+              : owner.was_ready_.load(std::memory_order_relaxed) ? "draining"
+                                                                 : "starting"};
     }
 
     static void send(wire::H1ServerConnection& stream, const Page& page, bool close) {

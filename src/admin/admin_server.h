@@ -2,7 +2,7 @@
 // and no sandbox can be reached or shadowed here (contract sandbox-router section 4).
 //
 //   GET /healthz   200 {"status":"ok"}
-//   GET /readyz    200 ok, or 503 draining
+//   GET /readyz    200 ok, or 503 starting, 503 draining
 //   GET /metrics   Prometheus text, on the metrics listener only
 #pragma once
 
@@ -34,12 +34,16 @@ class AdminServer {
   void start();
   /// Answers stop at once; open connections are cut.
   void stop();
-  void set_ready(bool ready) { ready_.store(ready, std::memory_order_relaxed); }
+  void set_ready(bool ready) {
+    if (ready) was_ready_.store(true, std::memory_order_relaxed);
+    ready_.store(ready, std::memory_order_relaxed);
+  }
 
  private:
   class Thread;
   AdminHooks hooks_;
   std::atomic<bool> ready_{false};
+  std::atomic<bool> was_ready_{false};
   std::unique_ptr<Thread> impl_;
 };
 

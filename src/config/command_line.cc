@@ -76,9 +76,26 @@ void collect(const CLI::App& app, const std::string& name, bool is_list, Command
   out.flags.push_back({name, std::move(value)});
 }
 
+/// How many words stand before the first one that is neither a flag nor a flag's value.
+size_t words_of_flags(const Schema& schema, std::span<const std::string> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (word.size() < 2 || word[0] != '-' || word == "--") return i;
+    const std::string_view name = word.substr(word[1] == '-' ? 2 : 1);
+    if (name.find('=') != std::string_view::npos) continue;
+    const Setting* setting = schema.find(name);
+    const AbsentSetting* absent = schema.find_absent(name);
+    const bool takes_value =
+        name == "config" || (setting != nullptr && !setting->is_bool) || (absent != nullptr && !absent->is_bool);
+    if (takes_value) ++i;
+  }
+  return arguments.size();
+}
+
 }  // namespace
 
 CommandLine parse_command_line(const Schema& schema, std::span<const std::string> arguments) {
+  if (schema.stops_at_word) arguments = arguments.first(words_of_flags(schema, arguments));
   const Names names = flag_names(schema);
   CommandLine out;
   CLI::App app;

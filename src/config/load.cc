@@ -72,6 +72,11 @@ void apply(const Schema& schema, std::string_view name, std::string_view value, 
     return;
   }
   if (const AbsentSetting* s = schema.find_absent(name); s != nullptr && value != s->off) {
+    if (s->ignored) {
+      options.warnings.push_back(
+          fmt::format("WARNING: {}: this build does not have {}; the setting does nothing", place, s->what));
+      return;
+    }
     problems.push_back(fmt::format("{}: this build does not have {}; leave the setting out{}", place, s->what,
                                    s->off.empty() ? "" : fmt::format(" (accepted: {})", s->off)));
   }
@@ -166,9 +171,12 @@ void finish(Options& options, Problems& problems) {
         fmt::format("max-target-bytes ({}) is above max-head-bytes ({})", head.target_bytes_max, head.head_bytes_max));
   }
   if (options.workers == 0) options.workers = default_workers();
-  options.router.timeout = options.path.timeout = options.proxy.timeout;
-  options.router.cluster_domain = options.path.cluster_domain = options.cluster_domain;
-  options.router.trusted_proxies = options.path.trusted_proxies = options.trusted_proxies;
+  options.router.timeout = options.path.timeout = options.ingress.timeout = options.proxy.timeout;
+  options.router.cluster_domain = options.path.cluster_domain = options.ingress.cluster_domain = options.cluster_domain;
+  options.router.trusted_proxies = options.path.trusted_proxies = options.ingress.trusted_proxies =
+      options.trusted_proxies;
+  options.ingress.allow_loopback_endpoints = options.allow_loopback_pod_ip;
+  if (options.http_bind_address.empty()) options.http_bind_address = ":" + std::to_string(options.port);
   options.router.preserve_host = options.path.preserve_host = options.preserve_host;
   if (options.product == server::Product::kRouter) check_authorization(options, problems);
   options.path.api_keys = !options.api_keys_file.empty();

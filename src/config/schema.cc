@@ -7,17 +7,20 @@ namespace sandgate::config {
 const Schema& schema_of(server::Product product) {
   static const Schema kRouter = router_schema();
   static const Schema kProxy = proxy_schema();
+  static const Schema kIngress = ingress_schema();
   switch (product) {
     case server::Product::kRouter:
       return kRouter;
     case server::Product::kProxy:
+      return kProxy;
+    case server::Product::kIngress:
       break;
   }
-  return kProxy;
+  return kIngress;
 }
 
 std::span<const server::Product> all_products() {
-  static constexpr std::array kAll = {server::Product::kRouter, server::Product::kProxy};
+  static constexpr std::array kAll = {server::Product::kRouter, server::Product::kProxy, server::Product::kIngress};
   return kAll;
 }
 

@@ -8,6 +8,8 @@
 #include "base/result.h"
 #include "front/front_end.h"
 #include "observe/log.h"
+#include "observe/metrics.h"
+#include "proxy/reviewer.h"
 #include "server/options.h"
 
 namespace sandgate::server {
@@ -17,6 +19,9 @@ class FrontHolder {
  public:
   virtual ~FrontHolder() = default;
   virtual const front::FrontEnd& front() const = 0;
+  /// Who answers what its plans wait for; null: they never wait.
+  virtual proxy::Reviewer* reviewer() { return nullptr; }
+  virtual void export_to(observe::Metrics&) {}
   /// Ends its threads. The front end may be used on.
   virtual void stop() {}
 };
@@ -26,7 +31,11 @@ struct FrontWorld {
   std::function<Seconds()> stale;  ///< of the sandboxes; any thread
   const std::atomic<bool>& draining;
   observe::Logger& logger;
+  observe::Metrics& metrics;  ///< for what the front end counts itself
 };
+
+/// Of `sandgate ingress`.
+Result<std::unique_ptr<FrontHolder>> make_ingress_front(const ServerOptions& options, FrontWorld world);
 
 /// The error is about a file that cannot be read, or is wrong.
 Result<std::unique_ptr<FrontHolder>> make_front(const ServerOptions& options, FrontWorld world);

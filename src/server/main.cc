@@ -21,6 +21,7 @@ constexpr std::string_view kUsage =
     "commands:\n"
     "  router    route by X-Sandbox-ID headers or by path (replaces the agent-sandbox Sandbox Router)\n"
     "  proxy     route /USER/SANDBOX/... (replaces the Remote Agent Sandbox Proxy)\n"
+    "  ingress   route to OpenSandbox sandboxes (replaces the OpenSandbox ingress)\n"
     "\n"
     "  --help, --version\n"
     "`sandgate COMMAND --help` lists a command's flags.\n";
@@ -56,7 +57,8 @@ int main(int argc, char** argv) {
   if (command.empty()) {
     std::fprintf(stderr, "sandgate: a command is missing\n\n");
   } else {
-    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy\n\n", words.front().c_str());
+    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy, ingress\n\n",
+                 words.front().c_str());
   }
   std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
   return 2;

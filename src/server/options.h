@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "base/secret.h"
+#include "front/opensandbox/options.h"
 #include "front/path/options.h"
 #include "front/router/options.h"
 #include "proxy/options.h"
@@ -14,7 +16,7 @@
 namespace sandgate::server {
 
 /// The replaced product this process stands in for: `sandgate router`, `proxy`, `ingress`.
-enum class Product : uint8_t { kRouter, kProxy };
+enum class Product : uint8_t { kRouter, kProxy, kIngress };
 
 /// Where sandboxes are learnt from the Kubernetes API.
 struct WatchOptions {
@@ -30,11 +32,25 @@ struct WatchOptions {
   bool streaming_list = true;
   std::string user_label = "user";  ///< path mode
   std::string user_namespace;       ///< path mode; empty: any
+  /// Watched alone when the API server forbids to watch all; empty: none.
+  std::string fallback_namespace;
+  bool listen_when_complete = false;  ///< the port stays closed until every sandbox is known
+};
+
+/// Where the use of sandboxes is told (contract opensandbox-ingress 6).
+struct RenewOptions {
+  bool enabled = false;
+  std::string redis_dsn = "redis://127.0.0.1:6379/0";
+  std::string queue_key = "opensandbox:renew:intent";
+  uint64_t queue_max = 0;       ///< 0: no cap
+  Millis min_interval{60'000};  ///< 0: no throttle
 };
 
 struct ServerOptions {
   Product product = Product::kRouter;
-  std::string http_bind_address = ":8080";          ///< HOST:PORT, `:PORT` is every address; port 0: any free one
+  /// HOST:PORT, `:PORT` is every address; port 0: any free one. Empty: every address and `port`.
+  std::string http_bind_address = ":8080";
+  uint16_t port = 0;
   std::string metrics_bind_address = ":9090";       ///< empty: off
   std::string health_probe_bind_address = ":8081";  ///< empty: off
   unsigned workers = 0;                             ///< 0: cores available to the container, at most 4
@@ -54,10 +70,15 @@ struct ServerOptions {
   std::string api_keys_file;          ///< path mode; empty: no keys are asked for
   std::vector<std::string> warnings;  ///< bad values that were replaced by defaults: printed at start
 
+  Secret secure_access_keys;            ///< ingress; empty: none
+  std::string secure_access_keys_file;  ///< ingress; empty: none
+
   proxy::ProxyOptions proxy;
   WatchOptions watch;
   front::router::RouterOptions router;
   front::path::PathOptions path;
+  front::opensandbox::IngressOptions ingress;
+  RenewOptions renew;
 };
 
 }  // namespace sandgate::server

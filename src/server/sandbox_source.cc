@@ -69,6 +69,14 @@ control::KubeProviderOptions provider_options(const ServerOptions& options) {
   out.streaming_list = watch.streaming_list;
   out.store.project.user_label = watch.user_label;
   out.store.user_namespace = watch.user_namespace;
+  out.fallback_namespace = watch.fallback_namespace;
+  if (options.product == Product::kIngress) {
+    out.batch_sandboxes = options.ingress.provider == front::opensandbox::Provider::kBatchSandbox;
+    out.sandboxes = !out.batch_sandboxes;
+    out.pods = watch.pods && out.sandboxes;
+    out.store.id_keys = true;
+    out.store.uid_keys = false;
+  }
   out.store.user_paths = out.store.project.port_annotation = options.product == Product::kProxy;
   return out;
 }

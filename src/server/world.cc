@@ -6,11 +6,13 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
 #include "admin/admin_server.h"
 #include "config/load.h"
+#include "config/schema.h"
 #include "io/epoll_network.h"
 #include "observe/log.h"
 #include "observe/log_writer.h"
@@ -80,30 +82,42 @@ class World {
         log_writer_(STDOUT_FILENO),
         logger_(log_writer_.add_ring(), observe::parse_level(options.log_level).value_or(observe::LogLevel::kInfo)),
         metrics_(options.router.allowed_namespaces),
-        admin_({[this] { return observe::render_metrics(metrics_, build_info()); }, observe::kMetricsContentType}) {
+        admin_({[this] {
+                  const std::lock_guard lock(metrics_mutex_);
+                  return observe::render_metrics(metrics_, build_info());
+                },
+                observe::kMetricsContentType}) {
     metrics_.add_external({"sandgate_log_lines_dropped_total", "Log lines dropped because nobody took them in time.",
                            true, [this] { return static_cast<double>(log_writer_.dropped()); }});
   }
 
   int run(const sigset_t& signals) {
-    if (const auto built = build(); !built) {
-      logger_.error("cannot start", {{"error", built.error().message}});
-      log_writer_.stop();
-      return give_up(built.error());
+    if (const auto prepared = prepare(); !prepared) return give_up(prepared.error());
+    if (options_.watch.listen_when_complete && source_) {
+      const Result<bool> known = await_first_list(signals);
+      if (!known) return give_up(known.error());
+      if (!*known) {  // stopped before it began
+        stop_background();
+        return 0;
+      }
     }
-    start();
+    if (const auto serving = serve(); !serving) return give_up(serving.error());
     const Result<void> served = wait_for_stop(signals);
     stop(signals);
     return served ? 0 : give_up(served.error());
   }
 
  private:
-  Result<void> build();
+  Result<void> prepare();
+  Result<void> open_admin();
+  void start_source();
+  Result<bool> await_first_list(const sigset_t& signals);
+  Result<void> serve();
+  void update_ready();
   Result<void> make_workers(const std::vector<int>& listeners);
-  void start();
-  void await_first_list(const std::stop_token& stop);
   Result<void> wait_for_stop(const sigset_t& signals);
   int give_up(const Error& error);
+  void stop_background();
   bool wait_drained(Millis limit, const sigset_t& signals);
   bool all_done() const;
   void stop(const sigset_t& signals);
@@ -121,41 +135,24 @@ class World {
   std::unique_ptr<NameService> names_;
   std::unique_ptr<policy::SsrfGuard> guard_;
   std::unique_ptr<SandboxSource> source_;
-  std::jthread first_list_;  ///< waits for it, and then says ready
+  std::jthread first_list_;           ///< waits for it, and then says ready
+  std::atomic<bool> known_{false};    ///< there has been one complete list, or nothing is to be listed
+  std::atomic<bool> serving_{false};  ///< the listeners are open
   std::atomic<bool> source_failed_{false};
   std::string source_error_;  ///< written before source_failed_
+  std::mutex metrics_mutex_;  ///< workers are added while the admin thread may already read
+  std::mutex tables_mutex_;   ///< guards the next two against the source's thread
+  std::shared_ptr<const sandbox::RoutingTable> table_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::vector<Endpoint> own_listeners_;
   Endpoint bound_;
   std::string health_bound_ = "off";
   std::string metrics_bound_ = "off";
 };
 
-Result<void> World::build() {
-  const auto http_at = parse_bind_address(options_.http_bind_address, "--http-bind-address");
-  if (!http_at) return tl::unexpected<Error>(http_at.error());
-  const auto http_fds = open_listeners(*http_at, options_.workers, "--http-bind-address");
-  if (!http_fds) return tl::unexpected<Error>(http_fds.error());
-  bound_ = *io::local_endpoint(http_fds->front());
-
-  policy::SsrfOptions guard{options_.allow_loopback_pod_ip, {bound_}, local_addresses(), options_.pod_networks};
-  int admin_fds[2] = {-1, -1};
-  const std::pair<const std::string*, const char*> admin_addresses[2] = {
-      {&options_.health_probe_bind_address, "--health-probe-bind-address"},
-      {&options_.metrics_bind_address, "--metrics-bind-address"}};
-  for (size_t i = 0; i < 2; ++i) {
-    const auto& [text, flag] = admin_addresses[i];
-    if (text->empty()) continue;
-    const auto at = parse_bind_address(*text, flag);
-    if (!at) return tl::unexpected<Error>(at.error());
-    const auto fds = open_listeners(*at, 1, flag);
-    if (!fds) return tl::unexpected<Error>(fds.error());
-    admin_fds[i] = fds->front();
-    guard.own_listeners.push_back(*io::local_endpoint(fds->front()));
-    (i == 0 ? health_bound_ : metrics_bound_) = guard.own_listeners.back().to_string();
-  }
-  if (const auto listening = admin_.listen(admin_fds[0], admin_fds[1]); !listening) return listening;
-  guard_ = std::make_unique<policy::SsrfGuard>(std::move(guard));
-
+/// Everything but what takes traffic.
+Result<void> World::prepare() {
+  if (const auto opened = open_admin(); !opened) return opened;
   auto names = NameService::create(options_);
   if (!names) return tl::unexpected<Error>(names.error());
   names_ = std::move(*names);
@@ -163,49 +160,99 @@ Result<void> World::build() {
   auto source = make_sandbox_source(options_, logger_);
   if (!source) return tl::unexpected<Error>(source.error());
   source_ = std::move(*source);
-  auto front = make_front(options_, {[this] { return source_ ? source_->stale() : Seconds(0); }, draining_, logger_});
+  if (source_) {
+    table_ = source_->first_table();
+    source_->export_to(metrics_);
+  }
+  auto front =
+      make_front(options_, {[this] { return source_ ? source_->stale() : Seconds(0); }, draining_, logger_, metrics_});
   if (!front) return tl::unexpected<Error>(front.error());
   front_ = std::move(*front);
-  return make_workers(*http_fds);
-}
-
-Result<void> World::make_workers(const std::vector<int>& listeners) {
-  const auto table = source_ ? source_->first_table() : nullptr;
-  for (const int fd : listeners) {
-    auto w = std::make_unique<WorkerThread>();
-    auto network = io::EpollNetwork::create();
-    if (!network) return tl::unexpected<Error>(network.error());
-    w->network = std::move(*network);
-    if (options_.access_log) w->access_log = std::make_unique<observe::AccessLog>(log_writer_.add_ring());
-    w->worker = std::make_unique<proxy::Worker>(
-        proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_->front(), *guard_, limits_, *names_,
-                           metrics_.add_worker(), w->access_log.get(), options_.workers, table});
-    auto listener = w->network->adopt_listener(fd);
-    if (!listener) return tl::unexpected<Error>(listener.error());
-    w->worker->add_listener(std::move(*listener));
-    workers_.push_back(std::move(w));
-  }
-  if (source_) source_->export_to(metrics_);
+  admin_.start();
+  start_source();
   return {};
 }
 
-void World::start() {
+/// The listeners for probes and metrics. A port nobody chose may be taken by another instance on the same machine: that
+/// is no reason not to serve.
+Result<void> World::open_admin() {
+  const ServerOptions& defaults = config::schema_of(options_.product).defaults;
+  int fds[2] = {-1, -1};
+  struct Wanted {
+    const std::string& text;
+    const std::string& otherwise;
+    const char* flag;
+    std::string& bound;
+  };
+  const Wanted wanted[2] = {
+      {options_.health_probe_bind_address, defaults.health_probe_bind_address, "--health-probe-bind-address",
+       health_bound_},
+      {options_.metrics_bind_address, defaults.metrics_bind_address, "--metrics-bind-address", metrics_bound_}};
+  for (size_t i = 0; i < 2; ++i) {
+    const Wanted& each = wanted[i];
+    if (each.text.empty()) continue;
+    const auto at = parse_bind_address(each.text, each.flag);
+    if (!at) return tl::unexpected<Error>(at.error());
+    const auto opened = open_listeners(*at, 1, each.flag);
+    if (!opened && each.text == each.otherwise) {
+      logger_.warn("not served, its default address is taken", {{"error", opened.error().message}});
+      continue;
+    }
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    fds[i] = opened->front();
+    own_listeners_.push_back(*io::local_endpoint(fds[i]));
+    each.bound = own_listeners_.back().to_string();
+  }
+  return admin_.listen(fds[0], fds[1]);
+}
+
+void World::start_source() {
+  if (!source_) {
+    known_.store(true);
+    return;
+  }
+  source_->start([this](const std::shared_ptr<const sandbox::RoutingTable>& fresh) {
+    const std::lock_guard lock(tables_mutex_);
+    table_ = fresh;
+    for (const auto& w : workers_) w->worker->post_table(fresh);
+  });
+  first_list_ = std::jthread([this](const std::stop_token& stop) {
+    const auto known = source_->wait_complete(stop);
+    if (stop.stop_requested()) return;
+    if (known) {
+      known_.store(true);
+      return update_ready();
+    }
+    source_error_ = known.error().message;
+    source_failed_.store(true, std::memory_order_release);
+  });
+}
+
+/// True when every sandbox is known, false when a signal came first.
+Result<bool> World::await_first_list(const sigset_t& signals) {
+  while (!source_->complete()) {
+    const timespec step{0, 20'000'000};
+    if (sigtimedwait(&signals, nullptr, &step) > 0) return false;
+    if (source_failed_.load(std::memory_order_acquire)) return fail(source_error_);
+  }
+  return true;
+}
+
+Result<void> World::serve() {
+  const auto at = parse_bind_address(options_.http_bind_address, "--http-bind-address");
+  if (!at) return tl::unexpected<Error>(at.error());
+  const auto fds = open_listeners(*at, options_.workers, "--http-bind-address");
+  if (!fds) return tl::unexpected<Error>(fds.error());
+  bound_ = *io::local_endpoint(fds->front());
+  own_listeners_.push_back(bound_);
+  guard_ = std::make_unique<policy::SsrfGuard>(
+      policy::SsrfOptions{options_.allow_loopback_pod_ip, own_listeners_, local_addresses(), options_.pod_networks});
+  if (const auto made = make_workers(*fds); !made) return made;
   for (const auto& w : workers_) {
     w->thread = std::thread([&w = *w] {
       w.worker->run();
       w.done.store(true, std::memory_order_release);
     });
-  }
-  admin_.start();
-  if (source_) {
-    source_->start([this](const std::shared_ptr<const sandbox::RoutingTable>& fresh) {
-      for (const auto& w : workers_) w->worker->post_table(fresh);
-    });
-  }
-  if (!source_ || source_->complete()) {
-    admin_.set_ready(true);
-  } else {
-    first_list_ = std::jthread([this](const std::stop_token& stop) { await_first_list(stop); });
   }
   for (const std::string& notice : config::start_notices(options_)) logger_.warn(notice);
   logger_.info("serving", {{"version", SANDGATE_VERSION},
@@ -214,19 +261,33 @@ void World::start() {
                            {"metrics", metrics_bound_},
                            {"workers", uint64_t{options_.workers}},
                            {"descriptors", uint64_t{descriptors_}}});
+  serving_.store(true);
+  update_ready();
+  return {};
 }
 
-/// Ready is who knows every sandbox (architecture, "Readiness").
-void World::await_first_list(const std::stop_token& stop) {
-  const auto known = source_->wait_complete(stop);
-  if (stop.stop_requested()) return;
-  if (known) {
-    admin_.set_ready(true);
-    logger_.info("every sandbox is known");
-    return;
+/// Ready is who serves and knows every sandbox.
+void World::update_ready() {
+  if (known_.load() && serving_.load() && !draining_.load()) admin_.set_ready(true);
+}
+
+Result<void> World::make_workers(const std::vector<int>& listeners) {
+  const std::scoped_lock lock(metrics_mutex_, tables_mutex_);
+  for (const int fd : listeners) {
+    auto w = std::make_unique<WorkerThread>();
+    auto network = io::EpollNetwork::create();
+    if (!network) return tl::unexpected<Error>(network.error());
+    w->network = std::move(*network);
+    if (options_.access_log) w->access_log = std::make_unique<observe::AccessLog>(log_writer_.add_ring());
+    w->worker = std::make_unique<proxy::Worker>(
+        proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_->front(), *guard_, limits_, *names_,
+                           metrics_.add_worker(), w->access_log.get(), options_.workers, table_});
+    auto listener = w->network->adopt_listener(fd);
+    if (!listener) return tl::unexpected<Error>(listener.error());
+    w->worker->add_listener(std::move(*listener));
+    workers_.push_back(std::move(w));
   }
-  source_error_ = known.error().message;
-  source_failed_.store(true, std::memory_order_release);
+  return {};
 }
 
 /// The error: it was not a signal that ended it.
@@ -242,6 +303,8 @@ Result<void> World::wait_for_stop(const sigset_t& signals) {
 }
 
 int World::give_up(const Error& error) {
+  logger_.error("cannot go on", {{"error", error.message}});
+  stop_background();
   std::fprintf(stderr, "sandgate: %s\n", error.message.c_str());
   return 1;
 }
@@ -267,23 +330,26 @@ bool World::wait_drained(Millis limit, const sigset_t& signals) {
 }
 
 void World::stop(const sigset_t& signals) {
-  if (first_list_.joinable()) {
-    first_list_.request_stop();
-    first_list_.join();
-  }
+  draining_.store(true);
   admin_.set_ready(false);
-  draining_.store(true, std::memory_order_relaxed);
   for (const auto& w : workers_) w->worker->post_drain();
   if (!wait_drained(options_.shutdown_timeout, signals)) {
     logger_.warn("cutting what is still running");
     for (const auto& w : workers_) w->worker->post_cut();
   }
   for (const auto& w : workers_) w->thread.join();
-  if (source_) source_->stop();
-  front_->stop();
-  names_->stop();
-  admin_.stop();
   logger_.info("stopped");
+  stop_background();
+}
+
+/// What runs beside the workers, as far as it was started; idempotent.
+void World::stop_background() {
+  first_list_.request_stop();
+  if (first_list_.joinable()) first_list_.join();
+  if (source_) source_->stop();
+  if (front_) front_->stop();
+  if (names_) names_->stop();
+  admin_.stop();
   log_writer_.stop();
 }
 

@@ -1,47 +1,51 @@
 # shellcheck shell=bash
 run_usage() {
   cat <<'TXT'
-Usage: ./dev run [--port N] [--sandbox-port N] [--once]
+Usage: ./dev run [--port N] [--once]
 
-Builds the release programs, starts two sandboxes (sandgate-runtime, each on a loopback address of its own, with a
-private directory, never as root) and the router in front of them. Runs a command and a file round trip through the
-router, shows a WebSocket, prints lines to try, and stays until Ctrl-C.
+Builds the release programs and starts a stand-in for a Kubernetes cluster (sandgate-devcluster), which runs each sandbox
+as a process on a loopback address of its own, with a private directory, never as root. In front of it: the router and
+the path proxy, which find the sandboxes by watching the stand-in as they would a cluster. Claims two sandboxes, runs
+commands in them by header and by path, moves a file, shows a WebSocket and a suspended sandbox, prints lines to try, and
+stays until Ctrl-C.
 
 A sandbox here is a plain process without isolation: this is a demonstration, not a place for code you do not trust.
 
-  --port N          the router's port on 127.0.0.1 (default 8080; health on N+1, metrics on N+1010)
-  --sandbox-port N  the sandboxes' port on 127.0.x.1 and 127.0.x.2 (default 8888)
-  --once            stop after the demonstration; exit status 0 only if all of it worked
+  --port N    the router's port on 127.0.0.1 (default 8080); health on N+1, the path proxy on N+10, the cluster's API on
+              N+20, metrics on N+1010 (router) and N+1020 (proxy)
+  --once      stop after the demonstration; exit status 0 only if all of it worked
 TXT
 }
 
 verb_run() {
   local once=''
   run_port=8080
-  run_box_port=8888
   while [ $# -gt 0 ]; do
     case $1 in
       -h|--help) run_usage; return ;;
       --once) once=1 ;;
-      --port|--sandbox-port)
+      --port)
         want_value "$1" run $#
         if ! is_number "$2" || [ "$2" -lt 1024 ] || [ "$2" -gt 64000 ]; then
           bad_usage "$1 takes a port from 1024 to 64000, not '$2'" run
         fi
-        if [ "$1" = --port ]; then run_port=$2; else run_box_port=$2; fi
+        run_port=$2
         shift ;;
       *) bad_usage "no option '$1'" run ;;
     esac
     shift
   done
   run_health_port=$((run_port + 1))
+  run_proxy_port=$((run_port + 10))
+  run_api_port=$((run_port + 20))
   run_metrics_port=$((run_port + 1010))
+  run_proxy_metrics_port=$((run_port + 1020))
   run_logs=$ROOT/build/run-$run_port
 
   run_check_ports
   need_packages build run
   local began=$SECONDS
-  build_preset release
+  build_preset release sandgate sandgate-runtime sandgate-devcluster
   say "built in $((SECONDS - began)) s"
   run_check_ports
 
@@ -53,6 +57,7 @@ verb_run() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   run_start
+  . tools/dev/run_demo.sh
   run_show
   if [ -n "$once" ]; then run_end 0; fi
   run_lines_to_try
@@ -67,23 +72,17 @@ port_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
 run_check_ports() {
   local port pid
-  for port in "$run_port" "$run_health_port" "$run_metrics_port"; do
+  for port in "$run_port" "$run_health_port" "$run_proxy_port" "$run_api_port" "$run_metrics_port" \
+    "$run_proxy_metrics_port"; do
     port_taken 127.0.0.1 "$port" || continue
     pid=$(cat "$run_logs/pid" 2>/dev/null || true)
     if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
       fail "a './dev run' (process $pid) already has port $port. Stop it with Ctrl-C there, or start a second one" \
-        "beside it: ./dev run --port $((run_port + 10))"
+        "beside it: ./dev run --port $((run_port + 100))"
     fi
     fail "port $port on 127.0.0.1 is taken$(who_has "$port"). Stop that program, or choose another port:" \
-      "./dev run --port $((run_port + 10))"
+      "./dev run --port $((run_port + 100))"
   done
-  # Another ./dev run may have the first pair of sandbox addresses: take the next.
-  for run_net in 127.0.1 127.0.2 127.0.3 127.0.4; do
-    if ! port_taken "$run_net.1" "$run_box_port" && ! port_taken "$run_net.2" "$run_box_port" &&
-       ! port_taken "$run_net.1" "$((run_box_port + 1))"; then return; fi
-  done
-  fail "port $run_box_port or $((run_box_port + 1)) is taken on every sandbox address$(who_has "$run_box_port")." \
-    "Stop that program, or choose another port: ./dev run --sandbox-port $((run_box_port + 10))"
 }
 
 who_has() {
@@ -93,12 +92,13 @@ who_has() {
 }
 
 # run_child NAME UID COMMAND...: starts it in a session of its own, so that Ctrl-C reaches only this script, which then
-# stops everything in order; and with the kernel's word that it ends when this script dies. As root: as user UID.
+# stops everything in order; and with the kernel's word that it ends when this script dies. As root: as user UID (or as
+# root still when UID is empty: the cluster's node gives each Pod's process a user of its own).
 run_child() {
   local name=$1 uid=$2
   local -a as=(setsid setpriv --no-new-privs --pdeathsig TERM)
   shift 2
-  if [ "$(id -u)" -eq 0 ]; then as+=(--reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all); fi
+  if [ "$(id -u)" -eq 0 ] && [ -n "$uid" ]; then as+=(--reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all); fi
   "${as[@]}" "$@" >"$run_logs/$name.log" 2>&1 </dev/null &
   run_started+=($!)
   run_names+=("$name")
@@ -119,7 +119,7 @@ wait_for() {
 }
 
 run_start() {
-  local bin=$ROOT/build/release/bin box
+  local bin=$ROOT/build/release/bin
   mkdir -p "$run_logs"
   echo $$ >"$run_logs/pid"
   run_dir=$(mktemp -d "${TMPDIR:-/tmp}/sandgate-run.XXXXXX")
@@ -127,116 +127,35 @@ run_start() {
   if [ "$(id -u)" -eq 0 ]; then
     # Whoever the programs run as may not be allowed into this checkout.
     mkdir "$run_dir/bin"
-    cp "$bin/sandgate" "$bin/sandgate-runtime" "$run_dir/bin/"
+    cp "$bin/sandgate" "$bin/sandgate-runtime" "$bin/sandgate-devcluster" "$run_dir/bin/"
     bin=$run_dir/bin
   fi
-  printf '%s\n' "default/one $run_net.1:$run_box_port" "default/two $run_net.2:$run_box_port" \
-    "default/one-echo $run_net.1:$((run_box_port + 1))" >"$run_dir/sandboxes"
-  chmod 644 "$run_dir/sandboxes"
+  run_kubeconfig=$run_dir/kubeconfig
+  mkdir -m 711 "$run_dir/pods"
 
-  step 'Start two sandboxes and the router'
-  local -a boxes=(one two)
-  for box in 0 1; do
-    local name=${boxes[$box]} address=$run_net.$((box + 1)):$run_box_port uid=$((65534 - box))
-    mkdir -m 700 "$run_dir/$name"
-    [ "$(id -u)" -ne 0 ] || chown "$uid:$uid" "$run_dir/$name"
-    run_child "sandbox-$name" "$uid" "$bin/sandgate-runtime" --bind-address "$address" --base-dir "$run_dir/$name"
-    wait_for "sandbox-$name" "$!" "http://$address/"
-    say "sandbox $name   http://$address   process $!, directory $run_dir/$name"
-  done
-  ROUTER_AUTH_TOKEN=$run_token run_child router 65532 "$bin/sandgate" router \
-    --http-bind-address "127.0.0.1:$run_port" --health-probe-bind-address "127.0.0.1:$run_health_port" \
-    --metrics-bind-address "127.0.0.1:$run_metrics_port" --static-sandboxes "$run_dir/sandboxes" \
-    --allow-loopback-pod-ip
+  step 'Start a stand-in for a cluster, the router and the path proxy'
+  run_child cluster '' "$bin/sandgate-devcluster" --listen "127.0.0.1:$run_api_port" \
+    --kubeconfig-out "$run_kubeconfig" --pod-dir "$run_dir/pods"
+  run_api=http://127.0.0.1:$run_api_port
+  wait_for cluster "$!" "$run_api/readyz"
+  say "cluster    $run_api   process $!"
+  # Not everybody may read the kubeconfig of root.
+  cp "$run_kubeconfig" "$run_dir/kubeconfig-gateways"
+  chmod 644 "$run_dir/kubeconfig-gateways"
+
+  ROUTER_AUTH_TOKEN=$run_token run_child router 65532 "$bin/sandgate" router --cache-enabled --strict-resolution \
+    --kubeconfig "$run_dir/kubeconfig-gateways" --http-bind-address "127.0.0.1:$run_port" \
+    --health-probe-bind-address "127.0.0.1:$run_health_port" \
+    --metrics-bind-address "127.0.0.1:$run_metrics_port" --allow-loopback-pod-ip
   wait_for router "$!" "http://127.0.0.1:$run_health_port/readyz"
   run_url=http://127.0.0.1:$run_port
-  say "router        $run_url       process $!, health on $run_health_port, metrics on $run_metrics_port"
-}
-
-# Calls the router: SANDBOX PATH [curl options].
-through() {
-  local box=$1 path=$2
-  shift 2
-  curl_here -m 30 --fail-with-body -H "Authorization: Bearer $run_token" -H "X-Sandbox-ID: $box" "$@" "$run_url$path"
-}
-
-# through, or the end of the run with a message.
-must() {
-  local answer
-  printf -- '-> sandbox %s %s\n' "$1" "$2" >&2
-  answer=$(through "$@") || fail "the router answered $2 for sandbox $1 with an error: $answer (logs: $run_logs)"
-  printf '%s\n' "$answer"
-}
-
-execute() { must "$1" /execute -H 'Content-Type: application/json' -d "{\"command\": \"$2\"}"; }
-stdout_of() { sed -n 's/.*"stdout": *"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\n$//'; }
-
-run_show() {
-  local answer
-  step "Run 'uname -a' in sandbox one"
-  answer=$(execute one 'uname -a')
-  say "$answer"
-  [[ $(stdout_of <<<"$answer") == "$(uname -s)"* ]] || fail 'that is not what uname says'
-
-  step 'Send a file into sandbox two and fetch it back'
-  head -c 300000 /dev/urandom >"$run_dir/sent"
-  must two /upload -F "file=@$run_dir/sent;filename=data/sent file.bin"
-  must two /download/data%2Fsent%20file.bin -o "$run_dir/fetched"
-  cmp "$run_dir/sent" "$run_dir/fetched" || fail 'the file came back changed'
-  must two /list/data
-  say 'the 300,000 bytes that came back are the ones that were sent'
-
-  step 'Talk to a WebSocket server inside sandbox one'
-  must one /upload -F "file=@demo/ws_echo.pl"
-  answer=$(execute one "perl ws_echo.pl $run_net.1 $((run_box_port + 1))")
-  run_echo_pid=$(stdout_of <<<"$answer")
-  is_number "${run_echo_pid:-none}" || fail "the echo server did not start: $answer"
-  answer=$(echo_once 'hello sandbox')
-  say "sent 'hello sandbox', got '$answer'"
-  [ "$answer" = 'hello sandbox' ] || fail 'the echo is not what was sent'
-}
-
-# Sends text $1 (up to 125 bytes) in one frame and prints the answer's text. The mask is zero: legal, and readable here.
-echo_once() {
-  local text=$1 line status='' fd
-  exec {fd}<>"/dev/tcp/127.0.0.1/$run_port"
-  printf '%s\r\n' 'GET / HTTP/1.1' "Host: 127.0.0.1:$run_port" "Authorization: Bearer $run_token" \
-    'X-Sandbox-ID: one-echo' 'Connection: Upgrade' 'Upgrade: websocket' 'Sec-WebSocket-Version: 13' \
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' '' >&"$fd"
-  while IFS= read -rt 10 line <&"$fd"; do
-    line=${line%$'\r'}
-    [ -n "$status" ] || status=$line
-    [ -n "$line" ] || break
-  done
-  if [[ $status != *' 101 '* ]]; then printf '%s' "${status:-no answer}"; return; fi
-  printf "\\x81\\x$(printf '%02x' $((128 + ${#text})))\\0\\0\\0\\0%s" "$text" >&"$fd"
-  timeout 10 head -c "$((2 + ${#text}))" <&"$fd" | tail -c +3
-  printf '\x88\x82\0\0\0\0\x03\xe8' >&"$fd"
-  exec {fd}>&-
-}
-
-run_lines_to_try() {
-  local auth="-H 'Authorization: Bearer $run_token'"
-  cat <<TXT
-
-== Try it yourself, from another terminal (names in X-Sandbox-ID: one, two)
-A command:
-  curl $auth -H 'X-Sandbox-ID: one' -H 'Content-Type: application/json' -d '{"command": "ls -l"}' $run_url/execute
-Send a file, see it, fetch it:
-  curl $auth -H 'X-Sandbox-ID: two' -F 'file=@README.md' $run_url/upload
-  curl $auth -H 'X-Sandbox-ID: two' $run_url/list/
-  curl $auth -H 'X-Sandbox-ID: two' $run_url/download/README.md
-A WebSocket: the answer is 101, and after it comes the frame that holds "hello" (curl sends it a second later):
-  (sleep 1; printf '\\201\\205\\0\\0\\0\\0hello'; sleep 1) |
-    curl -isN -m 3 -T . -X GET -H Expect: -H Transfer-Encoding: -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\
-    -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \\
-    $auth -H 'X-Sandbox-ID: one-echo' $run_url/
-What the router counts:
-  curl http://127.0.0.1:$run_metrics_port/metrics
-
-Logs: $run_logs/
-Ready. Ctrl-C stops everything.
-TXT
+  say "router     $run_url   process $!, health on $run_health_port, metrics on $run_metrics_port"
+  run_child proxy 65532 "$bin/sandgate" proxy --kubeconfig "$run_dir/kubeconfig-gateways" \
+    --http-bind-address "127.0.0.1:$run_proxy_port" --health-probe-bind-address= \
+    --metrics-bind-address "127.0.0.1:$run_proxy_metrics_port" --allow-loopback-pod-ip
+  run_proxy=http://127.0.0.1:$run_proxy_port
+  wait_for proxy "$!" "$run_proxy/readyz"
+  say "path proxy $run_proxy   process $!, metrics on $run_proxy_metrics_port"
 }
 
 # Until Ctrl-C; a program that ends before is an error.
@@ -250,7 +169,7 @@ run_wait() {
   run_end 1
 }
 
-# Stops what was started, the router first so that nothing new reaches the sandboxes, and removes the directories.
+# Stops what was started, the gateways first so that nothing new reaches the sandboxes, and removes the directories.
 run_stop() {
   local status=${run_status:-$?} i
   trap '' INT TERM HUP
@@ -258,7 +177,6 @@ run_stop() {
   step 'Stop'
   for ((i = ${#run_started[@]} - 1; i >= 0; i--)); do
     stop_child "${run_names[$i]}" "${run_started[$i]}" || status=1
-    [ "${run_names[$i]}" != router ] || [ -z "${run_echo_pid:-}" ] || kill "$run_echo_pid" 2>/dev/null || true
   done
   [ -z "$run_dir" ] || rm -rf "$run_dir"
   rm -f "$run_logs/pid"
