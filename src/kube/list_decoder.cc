@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <array>
 #include <utility>
 
 namespace sandgate::kube {
@@ -66,56 +67,77 @@ bool ListDecoder::begin_value(char first) {
   return true;
 }
 
-/// Moves `at` behind the value when it ends in these bytes (inside_ is then kNothing), else to their end.
-void ListDecoder::skip_value(std::string_view bytes, size_t& at) {
+/// From `at` on, inside a string; false: it goes on behind these bytes.
+bool ListDecoder::skip_string(std::string_view bytes, size_t& at) {
+  const char* const data = bytes.data();
+  const size_t size = bytes.size();
+  size_t i = at;
+  if (escaped_ && i < size) {
+    escaped_ = false;
+    ++i;
+  }
+  for (;;) {
+    while (i < size && data[i] != '"' && data[i] != '\\') ++i;
+    if (i >= size) break;
+    if (data[i] == '"') {
+      at = i + 1;
+      in_string_ = false;
+      return true;
+    }
+    escaped_ = i + 1 == size;
+    i += 2;
+  }
+  at = size;
+  return false;
+}
+
+/// From `at` on, inside an object or array but outside its strings; leaves at a string, or behind the last bracket.
+void ListDecoder::skip_brackets(std::string_view bytes, size_t& at) {
+  static constexpr auto kStops = [] {
+    std::array<bool, 256> out{};
+    for (const char c : std::string_view("\"{}[]")) out[static_cast<uint8_t>(c)] = true;
+    return out;
+  }();
   while (at < bytes.size()) {
-    if (in_string_) {
-      if (escaped_) {
-        escaped_ = false;
-        ++at;
-        continue;
-      }
-      at = bytes.find_first_of("\"\\", at);
-      if (at == std::string_view::npos) {
-        at = bytes.size();
-        return;
-      }
-      escaped_ = bytes[at] == '\\';
-      in_string_ = escaped_;
+    const char c = bytes[at];
+    if (!kStops[static_cast<uint8_t>(c)]) {
       ++at;
-      if (!in_string_ && inside_ == Inside::kString) {
-        inside_ = Inside::kNothing;
-        return;
-      }
       continue;
     }
-    const char c = bytes[at];
-    if (inside_ == Inside::kScalar) {
-      if (ends_scalar(c)) {
-        inside_ = Inside::kNothing;
-        return;
-      }
-    } else if (c == '"') {
-      in_string_ = true;
-    } else if (c == '{' || c == '[') {
-      brackets_ += c;
-      if (brackets_.size() > kDepthMax) {
-        wrong(fmt::format("deeper than {} brackets", kDepthMax));
-        return;
-      }
-    } else if (c == '}' || c == ']') {
-      if (brackets_.back() != (c == '}' ? '{' : '[')) {
-        wrong("brackets that do not match");
-        return;
-      }
-      brackets_.pop_back();
-      if (brackets_.empty()) {
-        ++at;
-        inside_ = Inside::kNothing;
-        return;
-      }
-    }
     ++at;
+    if (c == '"') {
+      in_string_ = true;
+      return;
+    }
+    if (c == '{' || c == '[') {
+      brackets_ += c;
+      if (brackets_.size() > kDepthMax) wrong(fmt::format("deeper than {} brackets", kDepthMax));
+    } else if (brackets_.back() != (c == '}' ? '{' : '[')) {
+      wrong("brackets that do not match");
+    } else {
+      brackets_.pop_back();
+    }
+    if (!error_.empty()) return;
+    if (brackets_.empty()) {
+      inside_ = Inside::kNothing;
+      return;
+    }
+  }
+}
+
+/// Moves `at` behind the value when it ends in these bytes (inside_ is then kNothing), else to their end.
+void ListDecoder::skip_value(std::string_view bytes, size_t& at) {
+  if (inside_ == Inside::kScalar) {
+    while (at < bytes.size() && !ends_scalar(bytes[at])) ++at;
+    if (at < bytes.size()) inside_ = Inside::kNothing;
+    return;
+  }
+  while (at < bytes.size() && inside_ != Inside::kNothing && error_.empty()) {
+    if (!in_string_) {
+      skip_brackets(bytes, at);
+    } else if (skip_string(bytes, at) && inside_ == Inside::kString) {
+      inside_ = Inside::kNothing;
+    }
   }
 }
 

@@ -49,6 +49,8 @@ class ListDecoder {
 
   bool step(std::string_view bytes, size_t& at);
   bool begin_value(char first);
+  bool skip_string(std::string_view bytes, size_t& at);
+  void skip_brackets(std::string_view bytes, size_t& at);
   void skip_value(std::string_view bytes, size_t& at);
   bool hold(std::string_view bytes);
   bool value_complete(std::string_view value);

@@ -485,13 +485,13 @@ Watcher::Impl::Attempt Watcher::Impl::after_watch(EventStream& events, Result<St
   const auto give_up_streaming = [&](const std::string& why) -> Attempt {
     streaming_ = false;
     list_needed_ = true;
-    count(&WatchCounters::list_restarts);
     state_.note = "the first state does not come as a stream (" + why + "): lists from now on";
     const std::lock_guard lock(sink_mutex_);
     sink_.on_state(state_);
     return std::nullopt;
   };
   const bool initial = events.in_initial();
+  if (initial && events.opened()) count(&WatchCounters::list_restarts);
   if (!end) return Trouble{"watch: " + end.error().message, 0, std::nullopt, false};
   const auto status = static_cast<int>(end->response.status);
   switch (end->why) {
