@@ -37,9 +37,10 @@ class Reviews final : public proxy::Reviewer {
 
 class RouterHolder final : public FrontHolder {
  public:
-  RouterHolder(const ServerOptions& options, observe::Logger& logger)
+  RouterHolder(const ServerOptions& options, const FrontWorld& world)
       : options_(options),
-        logger_(logger),
+        logger_(world.logger),
+        metrics_(world.metrics),
         state_(options.router.authz),
         front_(options.router, options.allow_loopback_pod_ip, options.proxy.websocket.per_client_max, &state_) {}
   ~RouterHolder() override { stop(); }
@@ -60,11 +61,17 @@ class RouterHolder final : public FrontHolder {
 
   const front::FrontEnd& front() const override { return front_; }
   proxy::Reviewer* reviewer() override { return reviews_ ? &*reviews_ : nullptr; }
-  void export_to(observe::Metrics& metrics) override {
-    if (!reviews_) return;
+  void stop() override {
+    if (secret_file_) secret_file_->stop();
+    if (keys_file_) keys_file_->stop();
+    if (reviews_) reviews_->reviewer().stop();
+  }
+
+ private:
+  void count_reviews() {
     const auto add = [&](std::string_view name, std::string_view help, uint64_t control::TokenReviewerCounts::*count) {
-      metrics.add_external({std::string(name), std::string(help), true,
-                            [this, count] { return static_cast<double>(reviews_->reviewer().counts().*count); }});
+      metrics_.add_external({std::string(name), std::string(help), true,
+                             [this, count] { return static_cast<double>(reviews_->reviewer().counts().*count); }});
     };
     using Counts = control::TokenReviewerCounts;
     add("sandgate_token_reviews_good_total", "Tokens the API server knew.", &Counts::good);
@@ -73,13 +80,7 @@ class RouterHolder final : public FrontHolder {
     add("sandgate_token_reviews_turned_away_total", "Tokens that were not reviewed: too many waited.",
         &Counts::turned_away);
   }
-  void stop() override {
-    if (secret_file_) secret_file_->stop();
-    if (keys_file_) keys_file_->stop();
-    if (reviews_) reviews_->reviewer().stop();
-  }
 
- private:
   Result<void> begin_reviews() {
     kube::AccessOptions where;
     where.kubeconfig = options_.watch.kubeconfig;
@@ -97,6 +98,7 @@ class RouterHolder final : public FrontHolder {
     review.audiences = authz.audiences;
     review.ttl = authz.review_ttl;
     reviews_.emplace(std::move(*transport), std::move(review), state_.verdicts, logger_);
+    count_reviews();
     return {};
   }
 
@@ -132,6 +134,7 @@ class RouterHolder final : public FrontHolder {
 
   const ServerOptions& options_;
   observe::Logger& logger_;
+  observe::Metrics& metrics_;
   front::router::AuthzState state_;
   const front::router::RouterFrontEnd front_;
   std::optional<Reviews> reviews_;
@@ -187,7 +190,7 @@ class PathHolder final : public FrontHolder {
 
 Result<std::unique_ptr<FrontHolder>> make_front(const ServerOptions& options, FrontWorld world) {
   if (options.product == Product::kRouter) {
-    auto holder = std::make_unique<RouterHolder>(options, world.logger);
+    auto holder = std::make_unique<RouterHolder>(options, world);
     if (const auto begun = holder->begin(); !begun) return tl::unexpected<Error>(begun.error());
     return std::unique_ptr<FrontHolder>(std::move(holder));
   }

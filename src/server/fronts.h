@@ -21,7 +21,6 @@ class FrontHolder {
   virtual const front::FrontEnd& front() const = 0;
   /// Who answers what its plans wait for; null: they never wait.
   virtual proxy::Reviewer* reviewer() { return nullptr; }
-  virtual void export_to(observe::Metrics&) {}
   /// Ends its threads. The front end may be used on.
   virtual void stop() {}
 };

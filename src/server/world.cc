@@ -281,7 +281,7 @@ Result<void> World::make_workers(const std::vector<int>& listeners) {
     if (options_.access_log) w->access_log = std::make_unique<observe::AccessLog>(log_writer_.add_ring());
     w->worker = std::make_unique<proxy::Worker>(
         proxy::WorkerParts{*w->network, w->clock, proxy_options_, front_->front(), *guard_, limits_, *names_,
-                           metrics_.add_worker(), w->access_log.get(), options_.workers, table_});
+                           metrics_.add_worker(), w->access_log.get(), options_.workers, table_, front_->reviewer()});
     auto listener = w->network->adopt_listener(fd);
     if (!listener) return tl::unexpected<Error>(listener.error());
     w->worker->add_listener(std::move(*listener));
