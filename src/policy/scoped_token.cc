@@ -271,11 +271,16 @@ std::optional<ScopedToken> ScopedTokenRing::recall(const crypto::Sha256& digest,
 void ScopedTokenRing::remember(const crypto::Sha256& digest, const ScopedToken& token, const ScopedTrust& trust) const {
   const std::lock_guard lock(mutex_);
   if (trust_.keys != trust.keys) return;  // replaced meanwhile: it may be trusted no more
-  if (young_.size() >= kVerifiedMax) {
+  if (young_.size() >= verified_max_) {
     old_ = std::move(young_);
     young_.clear();
   }
   young_.emplace(digest, token);
+}
+
+size_t ScopedTokenRing::remembered() const {
+  const std::lock_guard lock(mutex_);
+  return young_.size() + old_.size();
 }
 
 std::optional<ScopedToken> ScopedTokenRing::check(std::string_view token, WallTime now) const {

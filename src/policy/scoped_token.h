@@ -96,20 +96,24 @@ std::string make_scoped_token_v2(const TokenClaims& claims, const crypto::Ed2551
 /// of a millisecond each. Thread safe.
 class ScopedTokenRing {
  public:
+  /// `verified_max`: how many tokens are remembered, in each of two generations.
+  explicit ScopedTokenRing(size_t verified_max = 4096) : verified_max_(verified_max) {}
+
   void replace_secret(Secret secret);
   void replace_keys(std::shared_ptr<const ScopedKeyBook> keys);
   std::optional<ScopedToken> check(std::string_view token, WallTime now) const;
+  size_t remembered() const;
 
  private:
   struct Hash {
     size_t operator()(const crypto::Sha256& digest) const;
   };
   using Verified = std::unordered_map<crypto::Sha256, ScopedToken, Hash>;
-  static constexpr size_t kVerifiedMax = 4096;  ///< of each of the two generations
 
   std::optional<ScopedToken> recall(const crypto::Sha256& digest, ScopedTrust& trust) const;
   void remember(const crypto::Sha256& digest, const ScopedToken& token, const ScopedTrust& trust) const;
 
+  const size_t verified_max_;
   mutable std::mutex mutex_;
   ScopedTrust trust_;
   mutable Verified young_;  ///< becomes the old one when it is full; both go with the keys
