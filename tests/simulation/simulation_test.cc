@@ -87,7 +87,7 @@ TEST(Simulation, Seeds) {
 }
 
 TEST(Simulation, ASeedIsARun) {
-  for (const uint64_t seed : {3, 4, 5}) {
+  for (uint64_t seed = 3; seed <= 5; ++seed) {
     std::string traces[2];
     for (std::string& trace : traces) {
       World world(seed, kExchangesMin, [&](const std::string& line) { trace += line + "\n"; });
