@@ -58,7 +58,8 @@ class Directory {
 
   using Users = std::unordered_map<std::string_view, std::vector<uint32_t>>;
   const Users& users() const;
-  void add(const sandbox::SandboxRecord& record, RouteBy route_by);
+  static Entry append_entry(std::string& out, const sandbox::SandboxRecord& record, RouteBy route_by);
+  void add_sorted(std::string_view scratch, const std::vector<Entry>& entries);
 
   std::string text_;  ///< the objects, joined by commas
   std::vector<Entry> entries_;
