@@ -66,7 +66,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
  private:
   void run(std::stop_token stop);
   void watch(std::stop_token stop);
-  void set_state(kube::WatchPhase phase, std::string trouble);
+  void set_state(kube::WatchPhase phase, std::string trouble, int status);
 
   // kube::WatchSink
   void on_list_begin() override {
@@ -92,7 +92,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
     }
     provider_.mark_changed();
   }
-  void on_state(const kube::WatchState& state) override { set_state(state.phase, state.error); }
+  void on_state(const kube::WatchState& state) override { set_state(state.phase, state.error, state.status); }
   void on_resync_begin() override {
     const std::lock_guard lock(provider_.mutex_);
     provider_.store_.resync_begin(source_);
@@ -125,7 +125,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
   std::jthread thread_;
 };
 
-void KubeProvider::Watch::set_state(kube::WatchPhase phase, std::string trouble) {
+void KubeProvider::Watch::set_state(kube::WatchPhase phase, std::string trouble, int status) {
   std::optional<std::string> news;
   Tone tone = Tone::kInfo;
   const std::string what = resource_of(kind_).plural + (ns_.empty() ? "" : " in namespace " + ns_);
@@ -141,7 +141,7 @@ void KubeProvider::Watch::set_state(kube::WatchPhase phase, std::string trouble)
         tone = Tone::kWarning;
       }
       const bool may_fall_back = ns_.empty() && !listed_ && !provider_.options_.fallback_namespace.empty();
-      forbidden_ = may_fall_back && trouble.find("403") != std::string::npos;
+      forbidden_ = may_fall_back && status == 403;
       if (forbidden_ && restart_ != nullptr) restart_->request_stop();
       trouble_ = std::move(trouble);
     } else if (phase == kube::WatchPhase::kWatching) {
