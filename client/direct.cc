@@ -104,8 +104,8 @@ Task<Result<Target>> DirectConnector::target(Scope& scope, SandboxState& sandbox
 }
 
 void DirectConnector::failed(SandboxState& sandbox, bool) {
+  sandbox.pod_ip_asked = sandbox.pod_ip_asked && !sandbox.pod_ip;  // a refused look-up is not repeated
   sandbox.pod_ip.reset();
-  sandbox.pod_ip_asked = false;
 }
 
 }  // namespace sandgate::client

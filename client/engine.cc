@@ -199,7 +199,7 @@ Error Scope::error(std::string_view doing) const {
 
 // ---- descriptors ----
 
-Watch::Watch(Engine& engine, int fd, bool in, bool out) : engine_(engine), fd_(fd), in_(in), out_(out) {
+Watch::Watch(Engine& engine, int fd) : engine_(engine), fd_(fd) {
   SG_ASSERT(engine.on_loop());
   place_ = engine_.watches_.insert(engine_.watches_.end(), this);
 }
@@ -246,11 +246,11 @@ void Engine::Enter::await_suspend(std::coroutine_handle<> self) {
   engine->post([engine, self] { engine->ready(self); });
 }
 
-Task<void> Engine::tracked(std::shared_ptr<Engine> engine, Task<void> task) {
+Task<void> Engine::tracked(std::shared_ptr<Engine> engine, Task<void> task, std::size_t* counter) {
   co_await engine->enter();
   co_await std::move(task);
   const std::lock_guard lock(engine->mutex_);
-  --engine->background_;
+  --*counter;
   engine->idle_.notify_all();
 }
 
@@ -259,7 +259,15 @@ void Engine::spawn(Task<void> task) {
     const std::lock_guard lock(mutex_);
     ++background_;
   }
-  tracked(shared_from_this(), std::move(task)).detach();
+  tracked(shared_from_this(), std::move(task), &background_).detach();
+}
+
+void Engine::spawn_quiet(Task<void> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++quiet_;
+  }
+  tracked(shared_from_this(), std::move(task), &quiet_).detach();
 }
 
 void Engine::begin_thread(std::function<void()> job) { start_quietly(std::move(job)).detach(); }
@@ -289,7 +297,7 @@ void Engine::run() {
     if (!ready_.empty()) continue;
     {
       const std::lock_guard lock(mutex_);
-      if (closing_ && posted_.empty()) return;
+      if (closing_ && posted_.empty() && background_ == 0 && quiet_ == 0) return;
     }
     poll();
   }
@@ -337,14 +345,17 @@ void Engine::poll() {
   std::vector<curl_waitfd> fds;
   std::vector<Watch*> watched;
   for (Watch* watch : watches_) {
-    if (!watch->in_ && !watch->out_) continue;
-    const int events = (watch->in_ ? CURL_WAIT_POLLIN : 0) | (watch->out_ ? CURL_WAIT_POLLOUT : 0);
+    const bool in = watch->readable_.awaited(), out = watch->writable_.awaited();
+    if (!in && !out) continue;
+    const int events = (in ? CURL_WAIT_POLLIN : 0) | (out ? CURL_WAIT_POLLOUT : 0);
     fds.push_back({.fd = watch->fd_, .events = static_cast<short>(events), .revents = 0});
     watched.push_back(watch);
   }
   curl_multi_poll(static_cast<CURLM*>(multi_), fds.data(), static_cast<unsigned>(fds.size()), wait_ms, nullptr);
   for (size_t i = 0; i < fds.size(); ++i) {
-    if (fds[i].revents != 0) watched[i]->changed_.raise();  // only marks coroutines as ready: no watch goes away here
+    // This only marks coroutines as ready, so no watch goes away here.
+    if (fds[i].revents & CURL_WAIT_POLLIN) watched[i]->readable_.raise();
+    if (fds[i].revents & CURL_WAIT_POLLOUT) watched[i]->writable_.raise();
   }
 }
 

@@ -47,6 +47,7 @@ class Signal {
   Signal& operator=(const Signal&) = delete;
   ~Signal();
   void raise();
+  bool awaited() const { return !waiters_.empty(); }
 
  private:
   friend class Waiter;
@@ -144,22 +145,21 @@ class Scope {
   std::optional<std::stop_callback<OnStop>> first_, second_;
 };
 
-/// A descriptor the loop watches beside its transfers. Loop thread only.
+/// A descriptor the loop watches beside its transfers, while somebody waits for one of its signals. Loop thread only.
 class Watch {
  public:
-  Watch(Engine& engine, int fd, bool in, bool out);
+  Watch(Engine& engine, int fd);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
-  void want(bool in, bool out) { in_ = in, out_ = out; }
-  Signal& changed() { return changed_; }
+  Signal& readable() { return readable_; }
+  Signal& writable() { return writable_; }
 
  private:
   friend class Engine;
   Engine& engine_;
   int fd_;
-  bool in_, out_;
-  Signal changed_;
+  Signal readable_, writable_;
   std::list<Watch*>::iterator place_;
 };
 
@@ -196,9 +196,12 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   /// Runs a coroutine in the background; drain() waits for it.
   void spawn(Task<void> task);
+  /// The same for a task that runs as long as its owner wants: drain() does not wait for it.
+  void spawn_quiet(Task<void> task);
   /// Waits until background tasks have ended, at most `limit`; whether they have. Does not wait on the loop thread.
   bool drain(std::chrono::milliseconds limit);
-  /// Ends the loop. No task may be left. On the loop thread it ends after this turn.
+  /// Ends the loop once all background tasks have ended; those of spawn_quiet() must have been told to. On the loop
+  /// thread it ends after this turn.
   void close();
 
   /// Curl's handles, as void* so that this header needs none of curl's.
@@ -222,7 +225,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void fire_timers();
   void poll();
   void begin_thread(std::function<void()> job);
-  static Task<void> tracked(std::shared_ptr<Engine> engine, Task<void> task);
+  static Task<void> tracked(std::shared_ptr<Engine> engine, Task<void> task, std::size_t* counter);
 
   void* multi_;
   std::thread thread_;
@@ -230,7 +233,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::mutex mutex_;
   std::condition_variable idle_;
   std::vector<std::function<void()>> posted_;
-  std::size_t background_ = 0;
+  std::size_t background_ = 0, quiet_ = 0;
   bool closing_ = false;
   std::atomic<std::size_t> transfers_count_{0};
   // Loop thread only.

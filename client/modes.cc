@@ -1,7 +1,9 @@
 // Which connector a mode has.
 #include "client/connector.h"
 #include "client/direct.h"
+#include "client/gateway.h"
 #include "client/in_cluster.h"
+#include "client/tunnel.h"
 
 namespace sandgate::client {
 namespace {
@@ -30,9 +32,13 @@ struct Maker {
     return in_cluster(
         {.port = options.rest_port, .use_pod_ip = by_ip, .use_dns = !by_ip, .dialect = Dialect::kSandboxd});
   }
-  template <class Other>
-  Made operator()(const Other&) const {
-    return make_error(Errc::unsupported, "this mode is not built yet");
+  Made operator()(const Gateway& options) const { return GatewayConnector::make(client, options); }
+  Made operator()(const LocalTunnel& options) const { return LocalTunnelConnector::make(client, options); }
+  Made operator()(const SandboxdTunnel& options) const {
+    if (options.rest_port == 0 || options.rest_port == options.grpc_port) {
+      return make_error(Errc::invalid_argument, "rest_port and grpc_port must differ and be 1 to 65535");
+    }
+    return std::unique_ptr<Connector>(std::make_unique<SandboxdTunnelConnector>(client, options));
   }
 };
 

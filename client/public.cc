@@ -5,6 +5,7 @@
 #include "client/cluster.h"
 #include "client/connector.h"
 #include "client/lifecycle.h"
+#include "client/tunnel.h"
 #include "client/validate.h"
 
 namespace sandgate {
@@ -202,6 +203,26 @@ Result<void> Sandbox::suspend(Millis wait, CallOptions options) {
 Result<void> Sandbox::resume(Millis wait, CallOptions options) {
   return block_on<void>([&](Caller* caller) { return client::set_running(state_, true, wait, options, caller); });
 }
+
+Result<Forward> Sandbox::forward(std::uint16_t port, std::uint16_t local_port) {
+  if (port == 0) return client::make_error(Errc::invalid_argument, "forward: the port must be 1 to 65535");
+  constexpr Millis kPatience{30'000};
+  auto opened = client::forward_to_pod(*state_, port, local_port, kPatience);
+  if (!opened) return std::move(opened).error();
+  return Forward(std::move(*opened));
+}
+
+Forward& Forward::operator=(Forward&& other) noexcept {
+  if (this != &other) {
+    if (state_) state_->close();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+Forward::~Forward() {
+  if (state_) state_->close();
+}
+std::uint16_t Forward::local_port() const noexcept { return state_->port(); }
 
 Result<Client> Client::open(ClientOptions options) {
   Result<client::ClientPtr> state = client::ClientState::open(std::move(options));

@@ -107,6 +107,13 @@ void Transfer::apply(const HttpRequest& request) {
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   }
 
+  connect_only_ = request.connect_only;
+  if (connect_only_) {
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  }
   streamed_answer_ = request.streamed_answer;
   answer_bytes_max_ = request.answer_bytes_max;
   Headers headers = request.headers;
@@ -307,8 +314,11 @@ void Transfer::finished(int code) {
     const std::string text = curl_easy_strerror(static_cast<CURLcode>(code));
     text.copy(error_text_, sizeof error_text_ - 1);
   }
-  engine_.remove(*this);
-  running_ = false;
+  // curl finds a connection for raw use only while the handle is in the multi handle.
+  if (!connect_only_) {
+    engine_.remove(*this);
+    running_ = false;
+  }
   changed_.raise();
 }
 

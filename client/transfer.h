@@ -48,8 +48,9 @@ struct HttpRequest {
   bool streamed_answer = false;                  ///< goes out through take() while it comes in
   uint64_t answer_bytes_max = 16 * 1024 * 1024;  ///< of an answer that is not streamed
   std::shared_ptr<const TlsOptions> tls;
-  std::string proxy;         ///< empty: as the environment says
-  bool never_proxy = false;  ///< loopback and pods
+  std::string proxy;          ///< empty: as the environment says
+  bool never_proxy = false;   ///< loopback and pods
+  bool connect_only = false;  ///< nothing is sent; the transfer ends when the connection stands (RawConnection)
 };
 
 /// Why there is no complete answer.
@@ -65,7 +66,7 @@ enum class Broken : uint8_t {
 class Transfer {
  public:
   Transfer(Engine& engine, const HttpRequest& request);
-  ~Transfer();
+  virtual ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -126,6 +127,7 @@ class Transfer {
   std::string in_;
   Headers headers_;
   int status_ = 0;
+  bool connect_only_ = false;
   bool has_head_ = false, running_ = false, ended_ = false, too_large_ = false;
   Broken broken_ = Broken::kNo;
 };

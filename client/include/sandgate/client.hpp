@@ -22,6 +22,7 @@
 namespace sandgate {
 namespace client {  // what is behind the handles; not for use
 class ClientState;
+class PortForward;
 class SandboxState;
 }  // namespace client
 
@@ -189,6 +190,20 @@ class Files {
   std::shared_ptr<client::SandboxState> state_;
 };
 
+/// A local port whose connections end in the sandbox's pod, until it is destroyed.
+class Forward {
+ public:
+  Forward(Forward&& other) noexcept = default;
+  Forward& operator=(Forward&& other) noexcept;
+  ~Forward();
+  std::uint16_t local_port() const noexcept;
+
+ private:
+  friend class Sandbox;
+  explicit Forward(std::shared_ptr<client::PortForward> state) : state_(std::move(state)) {}
+  std::shared_ptr<client::PortForward> state_;
+};
+
 /// A handle on one sandbox. Its destructor does what OnDestroy says: see CreateOptions::on_destroy.
 class Sandbox {
  public:
@@ -216,6 +231,8 @@ class Sandbox {
   /// Stops the pod and keeps the object and its volumes; `wait` is for the cluster to do so, 0 does not wait.
   Result<void> suspend(Millis wait = Seconds{180}, CallOptions options = {});
   Result<void> resume(Millis wait = Seconds{180}, CallOptions options = {});
+  /// Listens on 127.0.0.1 (`local_port` 0: any free one) for `port` of the sandbox's pod, through the API server.
+  Result<Forward> forward(std::uint16_t port, std::uint16_t local_port = 0);
   /// The destructor will only disconnect.
   void release() noexcept { on_destroy_ = OnDestroy::disconnect; }
 
