@@ -9,6 +9,7 @@
 
 #include "config/load.h"
 #include "config/schema.h"
+#include "server/sign_route.h"
 #include "server/world.h"
 
 namespace {
@@ -22,6 +23,7 @@ constexpr std::string_view kUsage =
     "  router    route by X-Sandbox-ID headers or by path (replaces the agent-sandbox Sandbox Router)\n"
     "  proxy     route /USER/SANDBOX/... (replaces the Remote Agent Sandbox Proxy)\n"
     "  ingress   route to OpenSandbox sandboxes (replaces the OpenSandbox ingress)\n"
+    "  sign-route   make or explain a signed route of the ingress\n"
     "\n"
     "  --help, --version\n"
     "`sandgate COMMAND --help` lists a command's flags.\n";
@@ -33,6 +35,7 @@ int serve(sandgate::server::Product product, std::span<const std::string> argume
     std::fputs(options.error().err.c_str(), stderr);
     return options.error().exit_code;
   }
+  if (product == sandgate::server::Product::kIngress) sandgate::server::print_ingress_banner();
   for (const std::string& warning : options->warnings) std::printf("%s\n", warning.c_str());
   std::fflush(stdout);
   return sandgate::server::run_server(*options);
@@ -46,6 +49,7 @@ int main(int argc, char** argv) {
   for (const auto product : sandgate::config::all_products()) {
     if (command == sandgate::config::schema_of(product).command) return serve(product, std::span(words).subspan(1));
   }
+  if (command == "sign-route") return sandgate::server::sign_route(std::span(words).subspan(1));
   if (command == "--version" || command == "version") {
     std::printf("sandgate %s\n", SANDGATE_VERSION);
     return 0;
@@ -57,7 +61,7 @@ int main(int argc, char** argv) {
   if (command.empty()) {
     std::fprintf(stderr, "sandgate: a command is missing\n\n");
   } else {
-    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy, ingress\n\n",
+    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy, ingress, sign-route\n\n",
                  words.front().c_str());
   }
   std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
