@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "devcluster/conversion.h"
 #include "devcluster/discovery.h"
+#include "devcluster/object_rules.h"
 #include "devcluster/table.h"
 
 namespace sandgate::devcluster {
@@ -150,6 +151,7 @@ Answer<HttpAnswer> ApiServer::serve(Call& call, bool& taken) {
     pods_->port_forward(call.exchange, call.request, pod);
     return HttpAnswer{};
   }
+  if (route.type->kind == "Pod" && route.sub == "binding" && verb == "create") return bind(call);
   if (route.type->kind == "ServiceAccount" && route.sub == "token" && verb == "create")
     return service_account_token(call);
   const bool plain = route.sub.empty() || (route.sub == "status" && route.type->has_status) ||
@@ -211,6 +213,7 @@ Answer<HttpAnswer> ApiServer::create(const Call& call) {
   auto body = body_of(call);
   if (!body) return tl::unexpected(body.error());
   if (route.type->create_only) return review(call, *body);
+  if (auto good = check_type(*route.type, route.version, *body); !good) return tl::unexpected(good.error());
   from_version(*route.type, route.version, *body);
   auto created = objects_.create(*route.type, route.ns, std::move(*body), call.dry_run());
   if (!created) return tl::unexpected(created.error());
@@ -221,6 +224,7 @@ Answer<HttpAnswer> ApiServer::update(const Call& call) {
   auto body = body_of(call);
   if (!body) return tl::unexpected(body.error());
   const Route& route = call.route;
+  if (auto good = check_type(*route.type, route.version, *body); !good) return tl::unexpected(good.error());
   from_version(*route.type, route.version, *body);
   const Part part = route.sub == "status" ? Part::kStatus : Part::kMain;
   auto updated = objects_.update(*route.type, route.ns, route.name, std::move(*body), part, call.dry_run());
@@ -354,6 +358,30 @@ Answer<HttpAnswer> ApiServer::review(const Call& call, const Json& body) {
     answer["status"]["reason"] = "a rule of the stand-in denies it";
   }
   return text_answer(201, dump(answer));
+}
+
+/// What a scheduler does.
+Answer<HttpAnswer> ApiServer::bind(const Call& call) {
+  const Route& route = call.route;
+  const auto body = body_of(call);
+  if (!body) return tl::unexpected(body.error());
+  const std::string node = text_at(*body, {"target", "name"});
+  if (node.empty()) return tl::unexpected(invalid(*route.type, route.name, "target.name", "Required value"));
+  const ObjectPtr pod = store_.find(*route.type, route.ns, route.name);
+  if (!pod) return tl::unexpected(not_found(*route.type, route.name));
+  const std::string taken = text_at(pod->json(), {"spec", "nodeName"});
+  if (!taken.empty()) {
+    return tl::unexpected(
+        conflict(*route.type, route.name, "pod " + route.name + " is already assigned to node \"" + taken + "\""));
+  }
+  const auto bound = objects_.patch(*route.type, route.ns, route.name, PatchKind::kMerge,
+                                    Json{{"spec", {{"nodeName", node}}}}, Part::kMain, route.version, call.dry_run());
+  if (!bound) return tl::unexpected(bound.error());
+  return text_answer(201, dump(Json{{"kind", "Status"},
+                                    {"apiVersion", "v1"},
+                                    {"metadata", Json::object()},
+                                    {"status", "Success"},
+                                    {"code", 201}}));
 }
 
 Answer<HttpAnswer> ApiServer::service_account_token(const Call& call) {

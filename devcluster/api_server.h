@@ -76,6 +76,7 @@ class ApiServer final : public HttpHandler {
   Answer<HttpAnswer> remove(const Call& call);
   Answer<HttpAnswer> remove_collection(const Call& call);
   Answer<HttpAnswer> review(const Call& call, const Json& body);
+  Answer<HttpAnswer> bind(const Call& call);
   Answer<HttpAnswer> service_account_token(const Call& call);
   Answer<Json> body_of(const Call& call) const;
   Answer<std::function<bool(const Stored&)>> selection(const Call& call) const;

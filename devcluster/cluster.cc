@@ -1,15 +1,8 @@
 #include "devcluster/cluster.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 
 #include "crypto/crypto.h"
 #include "devcluster/preload.h"
@@ -75,8 +68,6 @@ Cluster::~Cluster() {
   for (const std::string& file : {options_.ready_file, options_.kubeconfig_out}) {
     if (!file.empty()) ::unlink(file.c_str());
   }
-  std::error_code ignored;  // a directory that stays is under TMPDIR
-  if (!pod_directory_.empty()) std::filesystem::remove_all(pod_directory_, ignored);
 }
 
 Result<void> Cluster::open() {
@@ -117,18 +108,7 @@ Result<void> Cluster::open() {
 
 Result<void> Cluster::open_node() {
   NodeOptions& node = options_.node;
-  node.instance = objects_.new_uid();
-  if (node.processes) {
-    adopt_orphans();
-    if (node.directory.empty()) {
-      const char* base = std::getenv("TMPDIR");
-      std::string pattern =
-          std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/sandgate-devcluster-XXXXXX";
-      if (::mkdtemp(pattern.data()) == nullptr) return fail("cannot make " + pattern + ": " + std::strerror(errno));
-      ::chmod(pattern.c_str(), 0711);  // Pods run as another user
-      node.directory = pod_directory_ = pattern;
-    }
-  }
+  if (auto prepared = directory_.prepare(node); !prepared) return prepared;
   auto made = Node::create(store_, api_, loop_, node);
   if (!made) return tl::unexpected(made.error());
   node_ = std::move(*made);

@@ -9,6 +9,7 @@
 #include "devcluster/dns.h"
 #include "devcluster/manager.h"
 #include "devcluster/options.h"
+#include "devcluster/pod_directory.h"
 #include "devcluster/port_forward.h"
 
 namespace sandgate::devcluster {
@@ -40,6 +41,7 @@ class Cluster final : private io::TurnObserver {
   Store store_;
   Objects objects_;
   StoreApi api_;
+  PodDirectory directory_;
   ApiServer server_;
   wire::ConnectionOptions connection_options_;
   HttpService http_;
@@ -49,7 +51,6 @@ class Cluster final : private io::TurnObserver {
   std::unique_ptr<DnsServer> dns_;
   std::unique_ptr<Admin> admin_;
   Endpoint api_at_;
-  std::string pod_directory_;  // made by us
 };
 
 }  // namespace sandgate::devcluster

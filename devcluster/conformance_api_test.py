@@ -96,7 +96,11 @@ class Objects(ApiTest):
         versioned = template("versioned")
         versioned["metadata"]["resourceVersion"] = "1"
         self.assertGreaterEqual(self.api.request("POST", self.templates, versioned).status, 400)
-        self.refused(self.api.request("POST", self.templates, {**template("x"), "kind": "Sandbox"}), 400, "BadRequest")
+        for wrong in ({"kind": "Sandbox"}, {"kind": ""}, {"apiVersion": "v1"}, {"apiVersion": ""}):
+            self.refused(self.api.request("POST", self.templates, {**template("x"), **wrong}), 400, "BadRequest")
+        claims = "%s/namespaces/%s/sandboxclaims" % (EXTENSIONS, self.ns)
+        status = self.refused(self.api.request("POST", claims, {"metadata": {"name": "x"}, "spec": {}}), 422, "Invalid")
+        self.assertEqual("spec.warmPoolRef", status["details"]["causes"][0]["field"])
         missing = self.templates.replace(self.ns, "no-such-namespace")
         status = self.refused(self.api.request("POST", missing, template("x")), 404, "NotFound")
         self.assertEqual('namespaces "no-such-namespace" not found', status["message"])

@@ -98,6 +98,7 @@ std::optional<std::string> resources_text(const ResourceTable& types, std::strin
     }
     if (type->kind == "Pod") {
       list["resources"].push_back(sub_entry(*type, "portforward", "PodPortForwardOptions", {"create", "get"}));
+      list["resources"].push_back(sub_entry(*type, "binding", "Binding", {"create"}));
       list["resources"].push_back(sub_entry(*type, "log", "Pod", {"get"}));
     }
   }

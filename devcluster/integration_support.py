@@ -22,6 +22,11 @@ AGENTS = "/apis/agents.x-k8s.io/v1beta1"
 EXTENSIONS = "/apis/extensions.agents.x-k8s.io/v1beta1"
 BATCH = "/apis/sandbox.opensandbox.io/v1alpha1"
 CORE = "/api/v1"
+KINDS = {"sandboxes": "Sandbox", "sandboxclaims": "SandboxClaim", "sandboxtemplates": "SandboxTemplate",
+         "sandboxwarmpools": "SandboxWarmPool", "batchsandboxes": "BatchSandbox", "pods": "Pod", "services": "Service",
+         "configmaps": "ConfigMap", "namespaces": "Namespace", "serviceaccounts": "ServiceAccount",
+         "tokenreviews": "TokenReview", "subjectaccessreviews": "SubjectAccessReview",
+         "selfsubjectaccessreviews": "SelfSubjectAccessReview"}
 
 
 def wait_until(condition, what, bound=WAIT_S):
@@ -65,6 +70,8 @@ class Api:
         return headers
 
     def request(self, method, path, body=None, headers=None, **query):
+        if method == "POST":
+            body = self.typed(path, body)
         if query:
             path += "?" + urllib.parse.urlencode(query)
         headers = self.headers(headers)
@@ -75,6 +82,15 @@ class Api:
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
+
+    def typed(self, path, body):
+        """The body with the apiVersion and kind that this collection wants."""
+        parts = path.split("/")
+        kind = KINDS.get(parts[-1])
+        if kind is None or not isinstance(body, dict):
+            return body
+        version = parts[2] if parts[1] == "api" else "/".join(parts[2:4])
+        return {"apiVersion": version, "kind": kind, **body}
 
     def get(self, path, **query):
         return self.request("GET", path, **query)
@@ -224,7 +240,8 @@ def main(usage, real=False):
     """Runs the tests of the calling script: PATH_OF_SANDGATE_DEVCLUSTER [unittest options], and where `real` says so
     also: --server URL [--token TOKEN] [unittest options]."""
     while len(sys.argv) > 1 and sys.argv[1] in ("--server", "--token") and real:
-        _SETUP[sys.argv.pop(1)[2:]] = sys.argv.pop(1)
+        flag = sys.argv.pop(1)
+        _SETUP[flag[2:]] = sys.argv.pop(1)
     if "server" not in _SETUP:
         if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
             sys.exit(usage)

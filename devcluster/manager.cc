@@ -52,12 +52,9 @@ Manager::Manager(Store& store, Api& api, io::Loop& loop, uint64_t seed)
 
 Manager::~Manager() { store_.remove_listener(*this); }
 
-void Manager::look_at_all() {
-  for (const auto& type : types_.types()) {
-    store_.each(*type, "", [&](const ObjectPtr& object) {
-      if (!mentions(*object, kStaticAnnotation)) note(*type, *object);
-    });
-  }
+void Manager::hold(bool held) {
+  held_ = held;
+  if (!held) loop_.later(*this);
 }
 
 void Manager::on_store_event(const ResourceType& type, const StoreEvent& event) {
@@ -177,6 +174,7 @@ void Manager::on_deadline(MonoTime now) {
 }
 
 void Manager::run_later() {
+  if (held_) return;
   for (int i = 0; i < kKeysPerTurn && !queue_.empty(); ++i) {
     const Key key = *queue_.begin();
     queue_.erase(queue_.begin());
@@ -266,7 +264,7 @@ Plan Manager::plan_for(const Key& key, const Json& object) {
       return plan_batch_sandbox(types_, object, pool ? &*pool : nullptr, controlled(types_.pod(), uid), now);
     }
     case What::kService:
-      return service_plan(object);
+      return makes_endpoints_ ? service_plan(object) : Plan{};
     case What::kOwner:
     case What::kGarbage:
       break;

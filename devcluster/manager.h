@@ -22,8 +22,10 @@ class Manager final : public StoreListener, private io::LaterTask, private io::D
   Manager(Store& store, Api& api, io::Loop& loop, uint64_t seed);
   ~Manager();
 
-  /// Looks at everything that is there once.
-  void look_at_all();
+  /// While held, events are noted and nothing is done: what is read may be incomplete.
+  void hold(bool held);
+  /// Where somebody else makes EndpointSlices.
+  void leave_endpoints_alone() { makes_endpoints_ = false; }
   uint64_t reconciled() const { return reconciled_; }
   bool idle() const { return queue_.empty(); }
 
@@ -72,6 +74,8 @@ class Manager final : public StoreListener, private io::LaterTask, private io::D
   std::unordered_map<std::string, Labels> selectors_;  // of Services, by NAMESPACE/NAME
   io::DeadlineTimer timer_;
   uint64_t reconciled_ = 0;
+  bool held_ = false;
+  bool makes_endpoints_ = true;
 };
 
 }  // namespace sandgate::devcluster

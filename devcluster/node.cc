@@ -23,6 +23,7 @@ constexpr Millis kProbeFirst{10};
 constexpr Millis kProbeMax{250};
 constexpr Millis kProbeTimeout{2'000};
 constexpr Millis kReportAgain{50};
+constexpr Millis kBindAgain{500};
 constexpr Millis kBackoffFirst{100};
 constexpr Millis kBackoffMax{10'000};
 constexpr int kAddressTries = 64;
@@ -103,9 +104,9 @@ Node::Node(Store& store, Api& api, io::Loop& loop, const NodeOptions& options, A
 
 Node::~Node() { store_.remove_listener(*this); }
 
-void Node::look_at_all() {
-  store_.each(pods_, "", [&](const ObjectPtr& pod) { changed_.emplace(pod->ns, pod->name); });
-  loop_.later(*this);
+void Node::hold(bool held) {
+  held_ = held;
+  if (!held) loop_.later(*this);
 }
 
 void Node::on_store_event(const ResourceType& type, const StoreEvent& event) {
@@ -115,6 +116,7 @@ void Node::on_store_event(const ResourceType& type, const StoreEvent& event) {
 }
 
 void Node::run_later() {
+  if (held_ && !shutting_down_) return;
   for (const auto& [ns, name] : std::exchange(changed_, {})) look_at(ns, name);
   for (const std::string& uid : std::exchange(due_, {})) step(uid);
 }
@@ -180,6 +182,8 @@ void Node::admit(const Stored& pod, const Json& json) {
     if (const auto bound = api_.bind(pod.ns, pod.name, options_.name); !bound) {
       std::fprintf(stderr, "sandgate-devcluster: Pod %s/%s: %s\n", pod.ns.c_str(), pod.name.c_str(),
                    bound.error().message.c_str());
+      unbound_[pod.uid] = {pod.ns, pod.name};
+      wake_at(deadline_after(loop_.now(), kBindAgain), pod.uid);
     }
     return;  // its event brings it back
   }
@@ -198,6 +202,10 @@ void Node::admit(const Stored& pod, const Json& json) {
 }
 
 void Node::step(const std::string& uid) {
+  if (const auto waiting = unbound_.extract(uid)) {
+    changed_.insert(waiting.mapped());
+    return loop_.later(*this);
+  }
   const auto found = runs_.find(uid);
   if (found == runs_.end()) return;
   Run& run = *found->second;

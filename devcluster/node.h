@@ -53,7 +53,8 @@ class Node final : public StoreListener, private io::LaterTask, private io::Dead
   static Result<std::unique_ptr<Node>> create(Store& store, Api& api, io::Loop& loop, const NodeOptions& options);
   ~Node();
 
-  void look_at_all();
+  /// While held, events are noted and nothing is done.
+  void hold(bool held);
   /// Children may have ended (SIGCHLD).
   void reap();
   /// Ends all Pods' processes; true when none is left. To be called until then.
@@ -104,10 +105,12 @@ class Node final : public StoreListener, private io::LaterTask, private io::Dead
   AddressPool addresses_;
   std::map<std::string, std::unique_ptr<Run>> runs_;  // by UID
   std::set<std::pair<std::string, std::string>> changed_;
-  std::set<std::string> due_;  // UIDs to step
+  std::set<std::string> due_;                                           // UIDs to step
+  std::map<std::string, std::pair<std::string, std::string>> unbound_;  // to be tried again: namespace and name by UID
   std::multimap<MonoTime, std::string> timers_;
   io::DeadlineTimer timer_;
   bool shutting_down_ = false;
+  bool held_ = false;
 };
 
 }  // namespace sandgate::devcluster

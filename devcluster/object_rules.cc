@@ -80,6 +80,24 @@ Answer<void> check_shape(const ResourceType& type, const Json& body) {
   return {};
 }
 
+Answer<void> check_type(const ResourceType& type, std::string_view version, const Json& body) {
+  if (!type.custom) return {};
+  if (text_at(body, {"kind"}).empty()) {
+    return tl::unexpected(bad_request("the object provided is unrecognized (must be of type " + type.kind +
+                                      "): Object 'Kind' is missing in '" + dump(body).substr(0, 1024) + "'"));
+  }
+  const std::string api_version = text_at(body, {"apiVersion"});
+  if (api_version != type.api_version(version)) {
+    return tl::unexpected(bad_request("the API version in the data (" + api_version +
+                                      ") does not match the expected API version (" + type.api_version(version) + ")"));
+  }
+  if (type.kind == "SandboxClaim" && version != "v1alpha1" && text_at(body, {"spec", "warmPoolRef", "name"}).empty()) {
+    const char* field = find(body, {"spec", "warmPoolRef"}) != nullptr ? "spec.warmPoolRef.name" : "spec.warmPoolRef";
+    return tl::unexpected(invalid(type, text_at(body, {"metadata", "name"}), field, "Required value"));
+  }
+  return {};
+}
+
 Answer<void> check_name(const ResourceType& type, std::string_view name) {
   if (type.group == "rbac.authorization.k8s.io") {
     if (name.find('/') == std::string_view::npos && name.find('%') == std::string_view::npos) return {};

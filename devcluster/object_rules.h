@@ -13,6 +13,8 @@ namespace sandgate::devcluster {
 /// An object with a metadata object, its labels and annotations texts, apiVersion and kind (where given) those of the
 /// type.
 Answer<void> check_shape(const ResourceType& type, const Json& body);
+/// What a body that is sent to `version` must say of itself. Kinds of a CRD have no default for it.
+Answer<void> check_type(const ResourceType& type, std::string_view version, const Json& body);
 Answer<void> check_name(const ResourceType& type, std::string_view name);
 /// The fields this kind cannot do without.
 Answer<void> check_content(const ResourceType& type, const Json& body);

@@ -116,8 +116,10 @@ ResourceTable::ResourceTable(const ServedVersions& served) {
                         {{"Ready", "string"}, {"Reason", "string"}, {"IP", "string"}, {"Node", "string", 1}}));
   claim_ = &add(agent(kExtensions, served, "sandboxclaims", "SandboxClaim", {"/spec"},
                       {{"Ready", "string"}, {"Reason", "string"}, {"Sandbox", "string"}}));
-  template_ =
-      &add(agent(kExtensions, served, "sandboxtemplates", "SandboxTemplate", {"/spec", "/spec/podTemplate"}, {}));
+  ResourceType sandbox_template =
+      agent(kExtensions, served, "sandboxtemplates", "SandboxTemplate", {"/spec", "/spec/podTemplate"}, {});
+  sandbox_template.has_status = false;
+  template_ = &add(std::move(sandbox_template));
   warm_pool_ = &add(agent(kExtensions, served, "sandboxwarmpools", "SandboxWarmPool",
                           {"/spec", "/spec/sandboxTemplateRef/name"}, {{"Desired", "integer"}, {"Ready", "integer"}}));
   ResourceType batch = agent(kOpenSandbox, served, "batchsandboxes", "BatchSandbox", {"/spec"},

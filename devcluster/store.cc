@@ -120,6 +120,27 @@ void Store::load(const ResourceType& type, ObjectPtr object) {
   shelf.objects.insert_or_assign(object_key(object->ns, object->name), std::move(object));
 }
 
+void Store::mirror(const ResourceType& type, const ObjectPtr& object) {
+  ObjectPtr& slot = shelves_[type.index].objects[object_key(object->ns, object->name)];
+  if (slot && slot->uid == object->uid && slot->revision >= object->revision) return;
+  ObjectPtr before = std::move(slot);
+  slot = object;
+  if (before) index(type, before, false);
+  index(type, object, true);
+  const EventType what = before ? EventType::kModified : EventType::kAdded;
+  record(type, {what, object, std::move(before)});
+}
+
+void Store::mirror_removal(const ResourceType& type, std::string_view ns, std::string_view name, std::string_view uid) {
+  auto& objects = shelves_[type.index].objects;
+  const auto found = objects.find(object_key(ns, name));
+  if (found == objects.end() || found->second->uid != uid) return;
+  const ObjectPtr gone = std::move(found->second);
+  objects.erase(found);
+  index(type, gone, false);
+  record(type, {EventType::kDeleted, gone, gone});
+}
+
 void Store::record(const ResourceType& type, StoreEvent event) {
   Shelf& shelf = shelves_[type.index];
   shelf.history.push_back(std::move(event));

@@ -86,6 +86,12 @@ class Store {
   void load(const ResourceType& type, ObjectPtr object);
   uint64_t next_revision() { return ++revision_; }
 
+  // --- a store that mirrors another one
+  /// Takes over a state with the revision it has, if that is news. Listeners hear of it.
+  void mirror(const ResourceType& type, const ObjectPtr& object);
+  /// The object is gone, if it is the one with this UID.
+  void mirror_removal(const ResourceType& type, std::string_view ns, std::string_view name, std::string_view uid);
+
   // --- lists
   /// The state of one kind at a revision, from a key on. At most `limit` objects (0: all) that `wanted` takes.
   struct Page {
