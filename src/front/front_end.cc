@@ -42,6 +42,7 @@ void Plan::clear() {
   message.clear();
   subject.clear();
   request_id.clear();
+  log_path = {};
   retry_after_s = 0;
   html = false;
   drop = {};

@@ -92,6 +92,7 @@ struct Plan {
   std::list<std::string> made;  ///< further values and rewritten ones; stable while the exchange lasts
   std::string message;          ///< kFail: what render() says beside the code, where it is not static text
   std::string subject;          ///< the sandbox as the client named it: for render()
+  std::string_view log_path;    ///< what the access log shows in place of the target's path; empty: that path
   std::string request_id;       ///< the client's or made by us; empty: the mode has none
   uint32_t retry_after_s = 0;   ///< kFail: what Retry-After says; 0: the mode's usual
   bool html = false;            ///< the client is a browser: render() may answer with a page

@@ -118,7 +118,7 @@ observe::AccessRecord Exchange::make_record(std::string& client_ip, std::string&
   record.duration = services_.loop.now() - started_;
   record.method = head_.method();
   const std::string_view target = head_.target();
-  record.path = target.substr(0, target.find('?'));
+  record.path = plan_.log_path.empty() ? target.substr(0, target.find('?')) : plan_.log_path;
   record.status = status_;
   record.routed = !plan_.target.id.empty();
   record.namespace_known = plan_.target.known;

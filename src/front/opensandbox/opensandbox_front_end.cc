@@ -162,6 +162,13 @@ bool OpenSandboxFrontEnd::read_route(const Inquiry& inquiry, std::string_view ta
       return fail_plan(plan, Code::kBadRequest, {}, {});
   }
   route = std::move(parsed.route);
+  if (options_.mode == Mode::kUri && route.is_signed()) {
+    // A signature is a credential: it opens the sandbox to whoever reads the log (contract 11.1).
+    const std::string_view rest = without_query(route.rest);
+    plan.log_path = plan.made.emplace_back(
+        "/" + route.id + "/" + std::to_string(route.port) + "/" + route.expires + "/<signature>" +
+        std::string(rest.starts_with('/') || rest.empty() ? "" : "/") + std::string(rest));
+  }
   plan.subject = route.id;
   plan.target.id = route.id;
   return true;

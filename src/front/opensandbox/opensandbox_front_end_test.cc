@@ -137,6 +137,18 @@ TEST_F(IngressTest, PathCleanerIsASwitch) {
 
 // --- where the route comes from --------------------------------------------------------------------------------
 
+TEST_F(IngressTest, ASignatureStaysOutOfTheLog) {
+  options.mode = Mode::kUri;
+  const auto logged = [&](const std::string& target) {
+    const TestRequest request("GET " + target + " HTTP/1.1\nHost: h", table.get());
+    const Plan made = plan(request);
+    return std::string(made.log_path);
+  };
+  EXPECT_EQ(logged("/my-sandbox/8080/x2qxvk/dd5c1d45a/a/b?token=1"), "/my-sandbox/8080/x2qxvk/<signature>/a/b");
+  EXPECT_EQ(logged("/my-sandbox/8080/x2qxvk/dd5c1d45b"), "/my-sandbox/8080/x2qxvk/<signature>") << "a wrong one too";
+  EXPECT_EQ(logged("/sb/8080/a/b"), "") << "nothing to hide";
+}
+
 TEST_F(IngressTest, HeaderThenOlderHeaderThenHost) {
   const struct {
     const char* fields;
