@@ -149,7 +149,7 @@ TEST_F(WatcherTest, GoneRightAfterEveryListDoesNotRunHot) {
     transport_.add(refusal("resourceVersion=100", 410, "Expired"));
   }
   run();
-  EXPECT_EQ(pause_.waits.size(), 20U);
+  ASSERT_EQ(pause_.waits.size(), 20U);
   EXPECT_GE(pause_.waits.back(), Millis(5'000));
 }
 
