@@ -6,6 +6,7 @@
 #include "devcluster/conversion.h"
 #include "devcluster/discovery.h"
 #include "devcluster/object_rules.h"
+#include "devcluster/openapi.h"
 #include "devcluster/table.h"
 
 namespace sandgate::devcluster {
@@ -83,6 +84,11 @@ std::optional<std::string> ApiServer::about(std::string_view path) const {
   if (segments.empty())
     return dump(Json{{"paths", {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"}}});
   if (segments[0] == "version" && segments.size() == 1) return version_text();
+  if (segments[0] == "openapi" && segments.size() >= 2 && segments[1] == "v3") {
+    if (segments.size() == 2) return openapi_index_text(types);
+    if (segments.size() == 4 && segments[2] == "api") return openapi_text(types, "", segments[3]);
+    if (segments.size() == 5 && segments[2] == "apis") return openapi_text(types, segments[3], segments[4]);
+  }
   if (segments[0] == "api") {
     if (segments.size() == 1) return core_versions_text();
     if (segments.size() == 2) return resources_text(types, "", segments[1]);

@@ -189,11 +189,12 @@ class Objects(ApiTest):
         answer = self.api.request("PUT", self.sandboxes + "/one/status", with_status)
         self.assertEqual(200, answer.status, answer.body)
         after = answer.json()
-        self.assertEqual(("somewhere", "Running", 1),
-                         (after["status"]["nodeName"], after["spec"]["operatingMode"], after["metadata"]["generation"]))
-        after = self.api.patch(self.sandboxes + "/one", {"status": {"nodeName": "elsewhere"}, "spec": {"operatingMode": "Suspended"}})
-        self.assertEqual(("somewhere", "Suspended", 2),
-                         (after["status"]["nodeName"], after["spec"]["operatingMode"], after["metadata"]["generation"]))
+        def seen(box):
+            return box["status"]["nodeName"], box["spec"]["operatingMode"], box["metadata"]["generation"]
+
+        self.assertEqual(("somewhere", "Running", 1), seen(after))
+        both = {"status": {"nodeName": "elsewhere"}, "spec": {"operatingMode": "Suspended"}}
+        self.assertEqual(("somewhere", "Suspended", 2), seen(self.api.patch(self.sandboxes + "/one", both)))
         self.refused(self.api.request("PATCH", self.sandboxes + "/one", {"spec": {"operatingMode": "Flying"}},
                                       {"Content-Type": "application/merge-patch+json"}), 422, "Invalid")
 
@@ -205,6 +206,23 @@ class Objects(ApiTest):
         self.assertEqual(200, self.api.request("PUT", self.maps + "/one", made).status)
         patched = self.api.patch(self.maps + "/one", {"data": {"x": "y"}}, kind="strategic-merge-patch")
         self.assertEqual({"k": "w", "x": "y"}, patched["data"])
+
+    def test_a_pod_is_bound_once(self):
+        pods = "%s/namespaces/%s/pods" % (CORE, self.ns)
+        self.api.create(pods, {"metadata": {"name": "p"}, "spec": {
+            "automountServiceAccountToken": False, "containers": [{"name": "c", "image": "i"}]}})
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"},
+                   "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"}}
+        self.api.create(pods + "/p/binding", binding)
+        self.assertEqual("n1", self.api.get(pods + "/p").json()["spec"]["nodeName"])
+        self.refused(self.api.request("POST", pods + "/p/binding", binding), 409, "Conflict")
+        self.api.request("DELETE", pods + "/p", gracePeriodSeconds=0)
+
+    def test_kubectl_need_not_check_fields_itself(self):
+        path = self.api.get("/openapi/v3").json()["paths"]["apis/agents.x-k8s.io/v1beta1"]["serverRelativeURL"]
+        operations = self.api.get(path).json()["paths"]["/apis/agents.x-k8s.io/v1beta1/namespaces/{namespace}/sandboxes/{name}"]
+        parameters = operations["patch"].get("parameters", []) + operations.get("parameters", [])
+        self.assertIn("fieldValidation", [p.get("name") for p in parameters])
 
     def test_dry_run(self):
         self.assertEqual(201, self.api.request("POST", self.templates, template("one"), dryRun="All").status)
@@ -316,7 +334,8 @@ class Watches(ApiTest):
 
     def test_entering_and_leaving_a_selection(self):
         self.add("one")
-        with self.api.watch(self.templates, resourceVersion=self.version(), timeoutSeconds=20, labelSelector="in=yes") as watch:
+        with self.api.watch(self.templates, resourceVersion=self.version(), timeoutSeconds=20,
+                            labelSelector="in=yes") as watch:
             self.api.patch(self.templates + "/one", {"metadata": {"labels": {"in": "yes"}}})
             self.api.patch(self.templates + "/one", {"metadata": {"labels": {"in": "yes", "more": "1"}}})
             left = self.api.patch(self.templates + "/one", {"metadata": {"labels": {"in": "no"}}})
@@ -331,7 +350,8 @@ class Watches(ApiTest):
         version = self.version()
         self.add("other")
         self.add("mine")
-        with self.api.watch(self.templates, fieldSelector="metadata.name=mine", resourceVersion=version, timeoutSeconds=20) as watch:
+        with self.api.watch(self.templates, fieldSelector="metadata.name=mine", resourceVersion=version,
+                            timeoutSeconds=20) as watch:
             self.assertEqual("mine", watch.next()[1]["metadata"]["name"])
 
     def test_all_namespaces(self):

@@ -12,7 +12,8 @@ import subprocess
 import unittest
 import urllib.parse
 
-from integration_support import AGENTS, CORE, EXTENSIONS, Api, DevCluster, alive, is_ready, main, program, template, wait_until
+from integration_support import AGENTS, CORE, EXTENSIONS, Api, DevCluster, alive, condition, is_ready, main, program, \
+    template, wait_until
 
 BOXES = AGENTS + "/namespaces/default/sandboxes"
 PODS = CORE + "/namespaces/default/pods"
@@ -187,8 +188,11 @@ class Processes(unittest.TestCase):
             spec = body["spec"]["podTemplate"]["spec"]
             spec["restartPolicy"], spec["containers"][0]["image"] = "Never", "once:1"
             cluster.api.create(BOXES, body)
-            box = wait_until(lambda: (lambda b: b if any(c["type"] == "Finished" for c in b.get("status", {}).get("conditions", []))
-                                      else None)(cluster.api.get(BOXES + "/box").json()), "the end of the Pod")
+            def finished():
+                box = cluster.api.get(BOXES + "/box").json()
+                return box if condition(box, "Finished") else None
+
+            box = wait_until(finished, "the end of the Pod")
             self.assertEqual({"Ready": "PodFailed", "Finished": "PodFailed"},
                              {c["type"]: c["reason"] for c in box["status"]["conditions"] if c["type"] in ("Ready", "Finished")})
 
@@ -206,7 +210,8 @@ class Processes(unittest.TestCase):
             add_box(cluster, "one")
             ready_box(cluster, "one")
             add_box(cluster, "two")
-            pod = wait_until(lambda: (lambda p: p if p.get("status", {}).get("conditions") else None)(pod_of(cluster, "two")), "a word")
+            wait_until(lambda: pod_of(cluster, "two").get("status", {}).get("conditions"), "a word")
+            pod = pod_of(cluster, "two")
             self.assertEqual(("Pending", "Unschedulable"), (pod["status"]["phase"], pod["status"]["conditions"][0]["reason"]))
             cluster.api.delete(BOXES + "/one")
             ready_box(cluster, "two")
@@ -376,7 +381,8 @@ class PortForward(unittest.TestCase):
             for channel in range(4):
                 self.assertEqual((2, bytes([channel]) + b"\xb8\x22"), tunnel.frame())
             body = os.urandom(3_000_000)
-            head = (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n"
+            head = (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+                    b"Content-Length: %d\r\n\r\n"
                     b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big\"\r\n\r\n")
             tail = b"\r\n--b--\r\n"
             size = len(head.split(b"\r\n\r\n", 1)[1]) + len(body) + len(tail)
@@ -533,8 +539,9 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(0, answer.returncode)
         for flag in ("--listen", "--kubeconfig-out", "--pods", "--preload", "--admin-listen", "controllers"):
             self.assertIn(flag, answer.stdout)
-        for arguments, word in ((["--listen", "nowhere"], "--listen"), (["--pods", "some"], "--pods"), (["--user", "x"], "TOKEN=NAME"),
-                                (["--deny", "x"], "USER:VERBS"), (["--no-v1beta1"], "--serve-v1"), (["--history", "0"], "--history"),
+        for arguments, word in ((["--listen", "nowhere"], "--listen"), (["--pods", "some"], "--pods"),
+                                (["--user", "x"], "TOKEN=NAME"), (["--deny", "x"], "USER:VERBS"),
+                                (["--no-v1beta1"], "--serve-v1"), (["--history", "0"], "--history"),
                                 (["controllers"], "--kubeconfig")):
             answer = self.run_program(*arguments)
             self.assertEqual(2, answer.returncode, arguments)
