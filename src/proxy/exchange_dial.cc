@@ -78,6 +78,9 @@ void Exchange::resolve() {
   // The last word is the guard's, on the binary address, whatever named it.
   for (const IpAddress& address : found) {
     const Endpoint endpoint{address, target.port};
+    // A Service's name must lead to the sandbox it belongs to (threat model 1, row 2).
+    const auto& expected = target.expected;
+    if (!expected.empty() && std::find(expected.begin(), expected.end(), address) == expected.end()) continue;
     if (services_.guard.check(endpoint, target.known) == policy::TargetVerdict::kAllowed) addresses_.push_back(address);
   }
   if (addresses_.empty()) return fail({Side::kUpstream, Code::kTargetRefused, Retry::kNever});

@@ -339,6 +339,18 @@ bool Store::may_own_path(const SandboxRecord& record) const {
   return !record.service.empty() || !record.service_fqdn.empty() || !record.addresses.empty();
 }
 
+/// Each sandbox that loses its path is told of once, when it comes.
+void Store::report_rivals(const std::string& path, size_t count, const SandboxRecord& winner) {
+  size_t& known = rivals_known_[path];
+  if (count > known && count > 1) {
+    counters_.duplicates += count - std::max<size_t>(known, 1);
+    note_(path + ": " + std::to_string(count) + " sandboxes have this user and name; the one in namespace " +
+          winner.ns + " is the oldest and answers");
+  }
+  known = count;
+  if (count <= 1) rivals_known_.erase(path);
+}
+
 /// Decides who answers for a user path: the oldest, then the one of the smaller namespace. The others are out of the
 /// table (contract path-proxy 5.3).
 void Store::claim(const std::string& path) {
@@ -365,12 +377,8 @@ void Store::claim(const std::string& path) {
     if (before) builder_.remove(before->ns, before->id);
     return;
   }
+  report_rivals(path, count, *winner);
   if (before && same(*before, *winner)) return;
-  if (count > 1 && (!before || before->ns != winner->ns)) {
-    ++counters_.duplicates;
-    note_(path + ": " + std::to_string(count) + " sandboxes have this user and name; the one in namespace " +
-          winner->ns + " is the oldest and answers");
-  }
   if (before && before->ns != winner->ns) builder_.remove(before->ns, before->id);
   RecordPtr record = std::make_shared<const SandboxRecord>(std::move(*winner));
   builder_.put(record);

@@ -117,6 +117,7 @@ class Store {
   const PodObject* pod_of(const SandboxRecord& record) const;
   void claim(const std::string& path);
   bool may_own_path(const SandboxRecord& record) const;
+  void report_rivals(const std::string& path, size_t count, const SandboxRecord& winner);
   void bad_object(const Error& error);
 
   const StoreOptions options_;
@@ -129,6 +130,7 @@ class Store {
   std::unordered_map<std::string, PodEntry> pods_;                     ///< by UID; only those a Sandbox owns
   std::unordered_map<std::string, std::vector<std::string>> pods_of_;  ///< owner's UID to the UIDs of its Pods
   std::unordered_map<std::string, std::vector<std::string>> rivals_;   ///< `user/name` to the keys of who could be it
+  std::unordered_map<std::string, size_t> rivals_known_;  ///< `user/name` to how many were told of, where several are
   bool pods_current_ = false;
   StoreCounters counters_;
 };

@@ -196,6 +196,18 @@ TEST_F(UserPathStoreTest, TheOldestOfNamesakesAnswers) {
   EXPECT_EQ(table_->size(), 1u);
 }
 
+TEST_F(UserPathStoreTest, ALoserIsToldOfWheneverItComes) {
+  list({json({.ns = "a", .uid = "u1", .user = "alice", .created = "2026-01-01T00:00:00Z"})});
+  EXPECT_TRUE(notes_.empty());
+  const std::string late = json({.ns = "b", .uid = "u2", .user = "alice", .created = "2026-01-02T00:00:00Z"});
+  store_.upsert(boxes_, late);
+  store_.upsert(boxes_, late);
+  EXPECT_EQ(store_.counters().duplicates, 1u);
+  ASSERT_EQ(notes_.size(), 1u);
+  EXPECT_NE(notes_[0].find("alice/box: 2 sandboxes"), std::string::npos) << notes_[0];
+  EXPECT_EQ(path("alice", "box")->ns, "a");
+}
+
 TEST_F(UserPathStoreTest, ALabelMovesTheRoute) {
   list({json({})});
   EXPECT_NE(path("default", "box"), nullptr);
