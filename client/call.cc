@@ -163,6 +163,7 @@ Task<void> try_once(CallContext& context, const Call& what, const std::string& r
     co_return;
   }
   judge(what, request_id, tried);
+  if (tried.no_answer && !connector.trouble().empty()) tried.error->message += ". Tunnel: " + connector.trouble();
   if (tried.outcome.status != 0) connector.answered(transfer.headers());
 }
 

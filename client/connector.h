@@ -31,6 +31,8 @@ class Connector {
   virtual void failed(SandboxState& sandbox, bool answered) = 0;
   virtual Dialect dialect() const { return Dialect::kClassic; }
   virtual std::uint16_t server_port() const = 0;
+  /// What the mode knows about a request without an answer; empty for nothing.
+  virtual std::string trouble() const { return {}; }
   /// An answer came with this head.
   void answered(const Headers& headers);
   /// The router has shown to be Sandgate's, which knows the addresses of sandboxes itself.

@@ -111,7 +111,6 @@ void Transfer::apply(const HttpRequest& request) {
   if (connect_only_) {
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   }
   streamed_answer_ = request.streamed_answer;

@@ -112,6 +112,11 @@ void LocalTunnelConnector::failed(SandboxState& sandbox, bool answered) {
   if (!answered && running_->kubectl && !running_->kubectl->alive()) url_.forget();
 }
 
+std::string LocalTunnelConnector::trouble() const {
+  if (running_->forward) return running_->forward->trouble();
+  return running_->kubectl ? running_->kubectl->said() : std::string();
+}
+
 Result<std::shared_ptr<PortForward>> forward_to_pod(SandboxState& sandbox, uint16_t port, uint16_t local_port,
                                                     std::chrono::milliseconds patience) {
   std::weak_ptr<ClientState> weak = sandbox.client;

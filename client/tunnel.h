@@ -21,6 +21,7 @@ class LocalTunnelConnector : public Connector {
   Task<Result<Target>> target(Scope& scope, SandboxState& sandbox) override;
   void failed(SandboxState& sandbox, bool answered) override;
   std::uint16_t server_port() const override { return options_.server_port; }
+  std::string trouble() const override;
 
  private:
   /// What both kinds of tunnel leave behind; shared with the search, which may outlive the connector for a moment.
