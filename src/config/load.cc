@@ -128,6 +128,19 @@ void apply_file(const Schema& schema, const std::string& path, Options& options,
   }
 }
 
+/// What is wrong with the secret of v1 scoped tokens; it is read again by whoever uses it.
+std::optional<std::string> check_secret_file(const std::string& path) {
+  constexpr size_t kLeast = 32;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fmt::format("cannot be opened: {}", std::strerror(errno));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  constexpr std::string_view kBlanks = " \t\r\n\v\f";
+  const size_t first = text.find_first_not_of(kBlanks);
+  const size_t size = first == std::string::npos ? 0 : text.find_last_not_of(kBlanks) - first + 1;
+  if (size >= kLeast) return std::nullopt;
+  return fmt::format("holds {} bytes, blanks around them not counted; at least {} are needed", size, kLeast);
+}
+
 /// Conditions between the settings of authorization (contract sandbox-router 1.10, 2.1, 2.3).
 void check_authorization(const Options& options, Problems& problems) {
   using front::router::AuthzMode;
@@ -142,6 +155,11 @@ void check_authorization(const Options& options, Problems& problems) {
     problems.emplace_back(
         "authz-mode=scoped-token needs authz-scoped-token-secret-file (v1 tokens) or authz-scoped-token-keys-file (v2 "
         "tokens)");
+  }
+  if (authz.mode == AuthzMode::kScopedToken && !authz.scoped_secret_file.empty()) {
+    if (const auto wrong = check_secret_file(authz.scoped_secret_file)) {
+      problems.push_back(fmt::format("authz-scoped-token-secret-file: {} {}", authz.scoped_secret_file, *wrong));
+    }
   }
   const front::router::CookieOptions& cookie = authz.cookie;
   if (cookie.name.empty()) {
