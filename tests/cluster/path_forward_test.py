@@ -119,7 +119,8 @@ class Answers(PathCase):
     def test_location_gets_the_prefix(self):
         origin = box(self, name="loc")
         target = f"{origin.ip}:{PORT}"
-        where = {"/login": "/a/loc/login", f"http://{target}/x?y": "/a/loc/x?y", "http://other.example/x": "http://other.example/x",
+        where = {"/login": "/a/loc/login", f"http://{target}/x?y": "/a/loc/x?y",
+                 "http://other.example/x": "http://other.example/x",
                  "relative/x": "relative/x", "//other.example/x": "//other.example/x", "/a/loc/in": "/a/loc/a/loc/in"}
 
         def script(peer):

@@ -310,6 +310,7 @@ class Faults(unittest.TestCase):
                 if how == "stopped":
                     self.cluster.program.signal(signal.SIGSTOP)
                 else:
+                    reached = int(self.cluster.state()["resourceVersion"])
                     self.cluster.kill()
                 with self.proxy.connect() as client:
                     for _ in range(200):
@@ -320,7 +321,9 @@ class Faults(unittest.TestCase):
                     self.cluster.program.signal(signal.SIGCONT)
                     self.cluster.delete_sandbox("gone")
                 else:
-                    second = Cluster(api=api)  # an empty memory, at the same address: versions began anew
+                    # An empty memory at the same address; its versions begin with the time, in tenths of seconds.
+                    eventually(lambda: time.time() * 10 > reached + 10, "a later version")
+                    second = Cluster(api=api)
                     self.addCleanup(second.stop)
                     self.cluster = second
                     self.cluster.sandbox("box", ips=[origin.ip], user="u")
