@@ -204,7 +204,7 @@ Task<Try> run(CallContext& context, const Call& what, Form form, const Feed* fee
     const Millis pause = wait_before(number + 1, context.policy, tried.outcome, random_unit());
     if (pause >= scope.remaining()) break;  // the answer there is says more than "timed out" would
     client.count("sandbox_client_retries_total", {{"operation", what.operation}});
-    const Wake woke = co_await scope.sleep_until(Monotonic::now() + pause);
+    const Wake woke = co_await scope.pause_until(Monotonic::now() + pause);
     if (woke == Wake::kStopped) {
       Error error = scope.error(doing(what, context.sandbox));
       error.request_id = request_id;

@@ -142,7 +142,7 @@ Task<Result<Json>> watch_until(KubeApi& api, Scope& scope, std::string path, std
       std::optional<Result<Json>> answer = see(event.type, event.object);
       if (answer) co_return std::move(*answer);
     }
-    const Wake woke = co_await scope.sleep_until(Monotonic::now() + pause);
+    const Wake woke = co_await scope.pause_until(Monotonic::now() + pause);
     if (woke == Wake::kStopped || scope.over()) co_return scope.error("waiting to " + what);
     pause = std::min(pause * 2, kPauseMost);
   }

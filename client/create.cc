@@ -48,7 +48,7 @@ Task<void> undo(std::shared_ptr<Making> making) {
       client.log(LogLevel::error, "left behind: " + deleted.error().message);
       co_return;
     }
-    if (look < looks) co_await scope.sleep_until(Monotonic::now() + Millis(250) * look);
+    if (look < looks) co_await scope.pause_until(Monotonic::now() + Millis(250) * look);
   }
 }
 

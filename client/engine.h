@@ -54,7 +54,7 @@ class Signal {
   std::list<Waiter*> waiters_;
 };
 
-/// A coroutine's place while it waits; lives in its frame. Ready-made by Scope::wait() and Scope::sleep_until().
+/// A coroutine's place while it waits; lives in its frame. Ready-made by Scope::wait() and Scope::pause_until().
 class Waiter {
  public:
   Waiter(Engine& engine, Scope* scope, Signal* signal, std::optional<Instant> until)
@@ -120,7 +120,7 @@ class Scope {
 
   /// Until the signal is raised; until `until` when given (then Wake::kTimeout without the scope being over).
   Waiter wait(Signal& signal, std::optional<Instant> until = {});
-  Waiter sleep_until(Instant until) { return Waiter(engine_, this, nullptr, until); }
+  Waiter pause_until(Instant until) { return Waiter(engine_, this, nullptr, until); }
 
   /// What a call that ended early reports: cancelled or timeout. `doing` continues "timed out after 60 s while …".
   Error error(std::string_view doing) const;

@@ -156,7 +156,7 @@ Task<Result<Json>> KubeApi::request(Scope& scope, KubeRequest wanted) {
       error.maybe_executed = wanted.method != "GET" && reply.sent;
       co_return error;
     }
-    const Wake woke = co_await scope.sleep_until(Monotonic::now() + pause);
+    const Wake woke = co_await scope.pause_until(Monotonic::now() + pause);
     if (woke == Wake::kStopped) co_return scope.error("waiting for the API server to " + wanted.what);
   }
 }

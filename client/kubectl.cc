@@ -177,7 +177,7 @@ Task<Result<void>> preflight(Scope& scope, const KubectlPlan& plan, const std::s
   const Instant end = Monotonic::now() + kPreflightMost;
   while (looking.alive() && Monotonic::now() < end) {
     if (scope.over()) co_return scope.error("looking for the router's Service with kubectl");
-    co_await scope.sleep_until(Monotonic::now() + kProbePause);
+    co_await scope.pause_until(Monotonic::now() + kProbePause);
   }
   if (lower(looking.said()).find("not found") != std::string::npos) {
     co_return make_error(Errc::port_forward,
@@ -238,7 +238,7 @@ Task<Result<std::unique_ptr<KubectlTunnel>>> KubectlTunnel::start(Scope& scope, 
     }
     if (answers(port)) break;
     if (scope.over()) co_return scope.error("waiting for kubectl port-forward: " + tunnel->said());
-    co_await scope.sleep_until(Monotonic::now() + kProbePause);
+    co_await scope.pause_until(Monotonic::now() + kProbePause);
   }
   co_return tunnel;
 }

@@ -173,7 +173,7 @@ class OtlpExporter : public Observer, public std::enable_shared_from_this<OtlpEx
     co_await engine->enter();
     Scope scope(*engine, std::nullopt, stop);
     while (!scope.over()) {
-      const Wake woke = co_await scope.sleep_until(Monotonic::now() + options.interval);
+      const Wake woke = co_await scope.pause_until(Monotonic::now() + options.interval);
       if (woke == Wake::kStopped) co_return;
       Batch batch;
       {

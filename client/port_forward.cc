@@ -276,7 +276,7 @@ Task<void> PortForward::accept_all(std::shared_ptr<PortForward> self) {
     }
     const bool full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     if (full) {
-      co_await scope.sleep_until(Monotonic::now() + kPauseBetweenTries);
+      co_await scope.pause_until(Monotonic::now() + kPauseBetweenTries);
     } else {
       co_await scope.wait(watch.readable());
     }
@@ -302,7 +302,7 @@ Task<std::optional<PortForwardStream>> PortForward::open_patiently(std::shared_p
     }
     self->trouble_ = error.message;
     if (error.http_status == 401 || error.http_status == 403) break;
-    co_await scope.sleep_until(Monotonic::now() + kPauseBetweenTries);
+    co_await scope.pause_until(Monotonic::now() + kPauseBetweenTries);
   }
   client->log(LogLevel::warn, "tunnel: " + self->trouble_);
   co_return std::nullopt;

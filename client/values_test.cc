@@ -105,8 +105,9 @@ TEST(Answers, Execution) {
 }
 
 TEST(Answers, Lists) {
-  const auto list = parse_classic_list(
-      R"([{"name":"a","size":3,"type":"file","mod_time":1.5},{"name":"l","type":"symlink"},{"name":"d","size":0,"type":"directory","mod_time":0}])");
+  const auto list =
+      parse_classic_list(R"([{"name":"a","size":3,"type":"file","mod_time":1.5},)"
+                         R"({"name":"l","type":"symlink"},{"name":"d","size":0,"type":"directory","mod_time":0}])");
   ASSERT_TRUE(list);
   ASSERT_EQ(list->size(), 2u);
   EXPECT_EQ((*list)[0].size, 3u);
@@ -114,8 +115,8 @@ TEST(Answers, Lists) {
   EXPECT_EQ((*list)[1].type, FileType::directory);
   EXPECT_TRUE(parse_classic_list("null").value().empty());
   EXPECT_FALSE(parse_classic_list("{}"));
-  const auto other = parse_sandboxd_list(
-      R"({"path":".","entries":[{"name":"a","size":1,"type":"file","modified_at":"2026-11-21T08:26:17Z","mode":"0644"}]})");
+  const auto other = parse_sandboxd_list(R"({"path":".","entries":[{"name":"a","size":1,"type":"file",)"
+                                         R"("modified_at":"2026-11-21T08:26:17Z","mode":"0644"}]})");
   ASSERT_TRUE(other);
   EXPECT_EQ((*other)[0].mode, "0644");
   EXPECT_EQ(format_time((*other)[0].modified, false), "2026-11-21T08:26:17Z");
