@@ -50,9 +50,10 @@ class HttpTestServer {
  public:
   using Handler = std::function<void(Peer&)>;
 
-  /// On a free port of loopback. With `identity` it speaks TLS; with `client_ca_pem` too, only with clients of that
-  /// authority.
-  explicit HttpTestServer(Handler handler, const KeyPair* identity = nullptr, const std::string& client_ca_pem = "");
+  /// On loopback, on a free port unless one is named. With `identity` it speaks TLS; with `client_ca_pem` too, only
+  /// with clients of that authority.
+  explicit HttpTestServer(Handler handler, const KeyPair* identity = nullptr, const std::string& client_ca_pem = "",
+                          uint16_t port = 0);
   ~HttpTestServer();
   HttpTestServer(const HttpTestServer&) = delete;
   HttpTestServer& operator=(const HttpTestServer&) = delete;

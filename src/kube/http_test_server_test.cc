@@ -145,13 +145,17 @@ std::string chunk(const std::string& body) {
   return std::string(size, static_cast<size_t>(length)) + body + "\r\n";
 }
 
-HttpTestServer::HttpTestServer(Handler handler, const KeyPair* identity, const std::string& client_ca_pem)
+HttpTestServer::HttpTestServer(Handler handler, const KeyPair* identity, const std::string& client_ca_pem,
+                               uint16_t port)
     : handler_(std::move(handler)) {
   if (identity != nullptr) tls_ = tls_context(*identity, client_ca_pem);
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const int on = 1;
+  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   socklen_t size = sizeof address;
   SG_ASSERT(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(listener_, 16) == 0);
   SG_ASSERT(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);

@@ -141,6 +141,25 @@ void ListDecoder::skip_value(std::string_view bytes, size_t& at) {
   }
 }
 
+bool ListDecoder::read_metadata(std::string_view json) {
+  const simdjson::padded_string padded(json);
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  if (parser.iterate(padded).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS) {
+    return wrong("the metadata of the list is no object");
+  }
+  auto version = text_field(object, "resourceVersion");
+  if (!version) return wrong(version.error().message);
+  auto token = text_field(object, "continue");
+  if (!token) return wrong(token.error().message);
+  resource_version_ = std::move(*version);
+  continue_ = std::move(*token);
+  has_metadata_ = true;
+  return true;
+}
+
 bool ListDecoder::value_complete(std::string_view value) {
   switch (place_) {
     case Place::kKeyOrEnd:
@@ -149,9 +168,8 @@ bool ListDecoder::value_complete(std::string_view value) {
       place_ = Place::kColon;
       return true;
     case Place::kValue:
-      if (key_ == "\"metadata\"") metadata_ = value;
       place_ = Place::kMoreOrEnd;
-      return true;
+      return key_ != "\"metadata\"" || read_metadata(value);
     default:
       ++items_;
       on_item_(value);
@@ -239,21 +257,7 @@ Result<void> ListDecoder::feed(std::string_view bytes) {
 Result<void> ListDecoder::finish() {
   if (!error_.empty()) return fail(error_);
   if (place_ != Place::kBlank) return fail(fmt::format("the list breaks off after {} bytes", offset_));
-  if (metadata_.empty() || metadata_.front() != '{') return fail("the list has no metadata");
-  const simdjson::padded_string padded(metadata_);
-  simdjson::ondemand::parser parser;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  if (parser.iterate(padded).get(document) != simdjson::SUCCESS ||
-      document.get_object().get(object) != simdjson::SUCCESS) {
-    return fail("the metadata of the list is no JSON");
-  }
-  auto version = text_field(object, "resourceVersion");
-  if (!version) return tl::unexpected(version.error());
-  auto token = text_field(object, "continue");
-  if (!token) return tl::unexpected(token.error());
-  resource_version_ = std::move(*version);
-  continue_ = std::move(*token);
+  if (!has_metadata_) return fail("the list has no metadata");
   return {};
 }
 

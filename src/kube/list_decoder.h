@@ -25,7 +25,8 @@ class ListDecoder {
   /// After the last byte: the error says what is missing (a cut page, no metadata).
   Result<void> finish();
 
-  /// After finish(): `metadata.resourceVersion` of the list; empty when the server gave none.
+  /// `metadata.resourceVersion` of the list; empty when the server gave none. Known once the metadata has been read
+  /// (servers send it before the items), at the latest after finish().
   const std::string& resource_version() const { return resource_version_; }
   /// After finish(): `metadata.continue`; empty: this was the last page.
   const std::string& continue_token() const { return continue_; }
@@ -53,6 +54,7 @@ class ListDecoder {
   void skip_brackets(std::string_view bytes, size_t& at);
   void skip_value(std::string_view bytes, size_t& at);
   bool hold(std::string_view bytes);
+  bool read_metadata(std::string_view json);
   bool value_complete(std::string_view value);
   bool wrong(std::string what);
 
@@ -65,7 +67,7 @@ class ListDecoder {
   std::string brackets_;  ///< open ones of the container being read, innermost last
   std::string held_;      ///< of the value being read: what came in earlier pieces
   std::string key_;
-  std::string metadata_;
+  bool has_metadata_ = false;
   std::string resource_version_;
   std::string continue_;
   uint64_t items_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/strings.h"
 #include "kube/api_path.h"
 #include "kube/list_decoder.h"
 
@@ -15,7 +16,8 @@ class PageSink final : public StreamSink {
  public:
   PageSink(const ListQuery& query, const std::function<bool(std::string_view)>& on_item)
       : query_(query), decoder_(query.item_bytes_max, [this, &on_item](std::string_view item) {
-          if (!abandoned_ && !on_item(item)) abandoned_ = true;
+          if (abandoned_ || too_old()) return;
+          if (!on_item(item)) abandoned_ = true;
         }) {}
 
   bool on_bytes(std::string_view bytes) override {
@@ -26,9 +28,19 @@ class PageSink final : public StreamSink {
     }
     const auto fed = decoder_.feed(bytes);
     if (!fed) error_ = fed.error().message;
-    return fed && !abandoned_;
+    return fed && !abandoned_ && !too_old();
   }
   Millis idle_limit() override { return query_.idle; }
+
+  /// Older than what was asked for, as far as is known by now.
+  bool too_old() {
+    if (query_.resource_version_match.empty() || !error_.empty()) return !error_.empty();
+    if (compare_versions(decoder_.resource_version(), query_.resource_version) < 0) {
+      error_ = fmt::format("the server listed version {}, older than {} that it told of before",
+                           decoder_.resource_version(), query_.resource_version);
+    }
+    return !error_.empty();
+  }
 
   ListDecoder& decoder() { return decoder_; }
   bool abandoned() const { return abandoned_; }
@@ -82,8 +94,8 @@ ListOutcome read_page(KubeTransport& transport, const ListQuery& query, const st
   switch (end->why) {
     case StreamEnd::Why::kEnd: {
       const auto finished = sink.decoder().finish();
-      out.why = finished ? Why::kComplete : Why::kFailed;
-      if (!finished) out.error = finished.error().message;
+      out.why = finished && !sink.too_old() ? Why::kComplete : Why::kFailed;
+      if (out.why == Why::kFailed) out.error = finished ? sink.error() : finished.error().message;
       return out;
     }
     case StreamEnd::Why::kRefused:
@@ -103,6 +115,12 @@ ListOutcome read_page(KubeTransport& transport, const ListQuery& query, const st
 }
 
 }  // namespace
+
+int compare_versions(std::string_view a, std::string_view b) {
+  const auto x = parse_decimal(a), y = parse_decimal(b);
+  if (!x || !y || *x == *y) return 0;
+  return *x < *y ? -1 : 1;
+}
 
 ListOutcome list_pages(KubeTransport& transport, const ListQuery& query,
                        const std::function<bool(std::string_view)>& on_item, std::stop_token stop) {

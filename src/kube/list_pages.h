@@ -18,9 +18,11 @@ struct ListQuery {
   std::string path;  ///< of the collection, without a query (api_path.h)
   std::string label_selector;
   std::string field_selector;
-  std::string resource_version;        ///< empty: as fresh as can be
-  std::string resource_version_match;  ///< NotOlderThan; empty: not sent
-  unsigned page_limit = 500;           ///< 0: all at once
+  std::string resource_version;  ///< empty: as fresh as can be
+  /// NotOlderThan: the answer's version is checked too, before the first item where the server sends it before the
+  /// items; empty: not sent, not checked.
+  std::string resource_version_match;
+  unsigned page_limit = 500;  ///< 0: all at once
   size_t item_bytes_max = size_t{16} * 1024 * 1024;
   uint64_t page_bytes_max = uint64_t{4} * 1024 * 1024 * 1024;
   Millis page_timeout{120'000};
@@ -40,6 +42,9 @@ struct ListOutcome {
   int status = 0;  ///< the HTTP status of a refusal; 0: it was something else
   std::optional<Seconds> retry_after;
 };
+
+/// -1, 0, 1; 0 also when one of them is no number (the API calls versions opaque; in fact they are numbers).
+int compare_versions(std::string_view a, std::string_view b);
 
 /// `on_item` gets every item's JSON, in order, while it comes; false gives the list up.
 ListOutcome list_pages(KubeTransport& transport, const ListQuery& query,

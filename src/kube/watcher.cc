@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/strings.h"
 #include "kube/api_path.h"
 #include "kube/discovery.h"
 #include "kube/list_pages.h"
@@ -25,13 +24,6 @@ struct Trouble {
   std::optional<Seconds> retry_after;
   bool list_again = false;
 };
-
-/// -1, 0, 1; 0 also when one of them is no number (the API calls versions opaque; in fact they are numbers).
-int compare_versions(std::string_view a, std::string_view b) {
-  const auto x = parse_decimal(a), y = parse_decimal(b);
-  if (!x || !y || *x == *y) return 0;
-  return *x < *y ? -1 : 1;
-}
 
 std::string hint(int status, const Resource& resource) {
   switch (status) {
@@ -566,13 +558,8 @@ bool Watcher::Impl::resync(std::stop_token stop) {
       stop);
   const std::lock_guard lock(sink_mutex_);
   if (!resyncing_ || resync_number_ != number) return false;  // a list from the start has begun
-  std::string error = outcome.error.empty() ? "" : "resync: " + describe(resource_) + ": " + outcome.error;
-  bool complete = outcome.why == ListOutcome::Why::kComplete;
-  if (complete && compare_versions(outcome.resource_version, query.resource_version) < 0) {
-    complete = false;
-    error = fmt::format("resync: {}: the server listed version {}, older than {} that it told of before",
-                        describe(resource_), outcome.resource_version, query.resource_version);
-  }
+  const bool complete = outcome.why == ListOutcome::Why::kComplete;
+  const std::string error = outcome.error.empty() ? "" : describe(resource_) + ": " + outcome.error;
   end_resync_locked(complete, error);
   return complete;
 }

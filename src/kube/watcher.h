@@ -109,7 +109,10 @@ struct WatchOptions {
   unsigned page_limit = 500;
   Seconds watch_min{290}, watch_max{350};  ///< timeoutSeconds is drawn between them
   Seconds silence_extra{30};               ///< given up after timeoutSeconds + this without a byte
-  Millis backoff_first{200}, backoff_max{10'000};
+  /// Doubled from the first to the last. With its jitter and a connection attempt that is just timing out, an API
+  /// server that is back is used within 12 s (contract opensandbox-ingress 11.8, stricter than the 30 s of
+  /// path-proxy 5.2).
+  Millis backoff_first{200}, backoff_max{6'000};
   unsigned jitter_percent = 50;       ///< a wait is drawn from ± this around the doubled one
   unsigned failures_before_list = 3;  ///< in a row, then LIST instead of WATCH
   Millis retry_after_max{300'000};    ///< a longer Retry-After is cut to this
