@@ -206,13 +206,17 @@ ParsedRoute parse_uri_route(std::string_view target, const SignatureForms& forms
 std::string without_signature(std::string_view host, const SignatureForms& forms) {
   const size_t scheme = host.size() - without_scheme(host).size();
   const std::string_view bare = host.substr(scheme);
-  const std::string_view label = bare.substr(0, bare.find_first_of(".:"));
-  const std::vector<std::string_view> parts = split(label, '-');
-  Route route;
-  if (!read_signed_label(label, parts, forms, route)) return std::string(host);
-  std::string shown(host.substr(0, scheme));
-  shown.append(without_last(label, parts, 2)).append(bare.substr(label.size()));
-  return shown;
+  const std::string_view label = bare.substr(0, bare.find('.'));
+  // The label as routes have it, and as a host name without a domain has it: in front of a port.
+  for (const std::string_view candidate : {label, label.substr(0, label.rfind(':'))}) {
+    const std::vector<std::string_view> parts = split(candidate, '-');
+    Route route;
+    if (!read_signed_label(candidate, parts, forms, route)) continue;
+    std::string shown(host.substr(0, scheme));
+    shown.append(without_last(candidate, parts, 2)).append(bare.substr(candidate.size()));
+    return shown;
+  }
+  return std::string(host);
 }
 
 std::string go_quoted(std::string_view text) {

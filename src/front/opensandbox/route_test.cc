@@ -182,6 +182,7 @@ TEST(WithoutSignatureTest, OnlyASignedLabelChanges) {
       {"my-sandbox-8080-x2qxvk-dd5c1d45a.base.example:443", "my-sandbox-8080.base.example:443"},
       {"sb-8080-x2qxvk-dd5c1d45a", "sb-8080"},
       {"sb-8080-x2qxvk-dd5c1d45a:80", "sb-8080:80"},
+      {":y-8080-x2qxvk-dd5c1d45a.b", ":y-8080.b"},
       {"sb-8080-x2qxvk-aaaaaaaaaaaaaaaaaaaaaaaaaa1.b", "sb-8080.b"},
       {"sb-8080.base.example", "sb-8080.base.example"},
       {"gateway.example", "gateway.example"},
