@@ -1,6 +1,6 @@
 """A running sandgate-devcluster, and the objects that tests put into it.
 
-Most tests start it with --no-controllers: then nothing happens by itself, and a test writes each object's status at the
+Most tests start it without controllers and node: then nothing happens by itself, and a test writes each object's status at the
 moment it wants it."""
 import contextlib
 import http.client
@@ -30,7 +30,7 @@ class Cluster:
         command = [binary("sandgate-devcluster"), "--listen", api, "--admin-listen", "127.0.0.1:0", "--dns-listen",
                    "127.0.0.1:0", "--kubeconfig-out", self.kubeconfig, "--ready-file", ready]
         if not controllers:
-            command.append("--no-controllers")
+            command += ["--no-controllers", "--no-node"]
         self.program = Process(command + list(flags), env={"TMPDIR": self.folder.name})
         eventually(lambda: os.path.exists(ready) or self.program.process.poll() is not None, "the cluster's start",
                    START_PATIENCE)
