@@ -176,6 +176,7 @@ class Told {
 RenewSenderOptions sender_options(const std::string& dsn) {
   RenewSenderOptions options;
   options.redis = options_for(dsn);
+  options.flush_limit = Millis(20'000);  // a busy machine; what it is for has a test of its own
   return options;
 }
 
