@@ -19,7 +19,10 @@ std::optional<Failure> Exchange::check_message() const {
     ++hosts;
     if (!http::is_valid_host(head_.value(f))) return bad;
   }
-  if (hosts > 1 || (hosts == 0 && head_.minor_version == 1)) return bad;  // RFC 9112 3.2
+  if (hosts > 1) return bad;  // RFC 9112 3.2
+  if (hosts == 0 && head_.minor_version == 1) {
+    return Failure{Side::kDownstream, Code::kBadRequest, Retry::kNever, "missing required Host header"};
+  }
   if (const auto expect = head_.first(http::FieldId::kExpect); expect && !iequals(*expect, "100-continue")) {
     return Failure{Side::kDownstream, Code::kExpectationFailed, Retry::kNever};
   }

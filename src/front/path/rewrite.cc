@@ -11,12 +11,12 @@ bool is_under(std::string_view path, std::string_view prefix) {
          path[prefix.size()] == '#';
 }
 
-/// Equal but for letter case and a port 80 that one of the two leaves out.
-bool same_authority(std::string_view a, std::string_view b) {
-  const auto without_80 = [](std::string_view text) {
-    return text.ends_with(":80") ? text.substr(0, text.size() - 3) : text;
+/// Equal but for letter case and the scheme's own port, which one of the two may leave out.
+bool same_authority(std::string_view a, std::string_view b, std::string_view default_port) {
+  const auto without_default = [&](std::string_view text) {
+    return text.ends_with(default_port) ? text.substr(0, text.size() - default_port.size()) : text;
   };
-  return iequals(without_80(a), without_80(b));
+  return iequals(without_default(a), without_default(b));
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -26,12 +26,18 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 std::optional<std::string> rewrite_location(std::string_view location, std::string_view prefix,
                                             std::string_view authority) {
   std::string_view path = location;
-  const bool http = path.size() > 7 && iequals(path.substr(0, 7), "http://");
-  if (http) path.remove_prefix(5);
+  std::string_view default_port = ":80";
+  for (const std::string_view scheme : {"http:", "https:"}) {
+    if (path.size() < scheme.size() + 2 || !iequals(path.substr(0, scheme.size()), scheme)) continue;
+    path.remove_prefix(scheme.size());
+    if (!path.starts_with("//")) return std::nullopt;
+    if (scheme == "https:") default_port = ":443";
+    break;
+  }
   if (path.starts_with("//")) {
     path.remove_prefix(2);
     const size_t end = path.find_first_of("/?#");
-    if (!same_authority(path.substr(0, end), authority)) return std::nullopt;
+    if (!same_authority(path.substr(0, end), authority, default_port)) return std::nullopt;
     path = end == std::string_view::npos ? std::string_view() : path.substr(end);
   } else if (!path.starts_with('/')) {
     return std::nullopt;  // relative, or somewhere else

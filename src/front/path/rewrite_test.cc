@@ -27,7 +27,9 @@ TEST(RewriteLocationTest, AbsolutePathsAndTheTargetHost) {
       {"http://10.0.0.7:8888/alice/box/x", "/alice/box/x"},
       {"http://10.0.0.7:9999/x", "http://10.0.0.7:9999/x"},
       {"http://10.0.0.7/x", "http://10.0.0.7/x"},
-      {"https://10.0.0.7:8888/x", "https://10.0.0.7:8888/x"},
+      {"https://10.0.0.7:8888/x", "/alice/box/x"},
+      {"http:/x", "http:/x"},
+      {"https:x", "https:x"},
       {"https://elsewhere.example/x", "https://elsewhere.example/x"},
       {"//elsewhere.example/x", "//elsewhere.example/x"},
       {"http://user@10.0.0.7:8888/x", "http://user@10.0.0.7:8888/x"},
@@ -37,6 +39,8 @@ TEST(RewriteLocationTest, AbsolutePathsAndTheTargetHost) {
     EXPECT_EQ(rewrite_location(location, "/alice/box", "10.0.0.7:8888").value_or(location), c.expected) << location;
   }
   EXPECT_EQ(rewrite_location("http://Box.Example/x", "/a/b", "box.example:80"), "/a/b/x");
+  EXPECT_EQ(rewrite_location("https://box.example:443/x", "/a/b", "box.example"), "/a/b/x");
+  EXPECT_EQ(rewrite_location("https://box.example:80/x", "/a/b", "box.example"), std::nullopt);
   EXPECT_EQ(rewrite_location("http://[fd00::1]:80/x", "/a/b", "[fd00::1]:80"), "/a/b/x");
 }
 
