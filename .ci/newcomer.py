@@ -17,7 +17,7 @@ import rootfs  # noqa: E402
 
 TOTAL_S_MAX = 360
 BUILD_S_MAX = 150
-PORT, SANDBOX_PORT = "18080", "18888"  # the root shares this machine's loopback
+PORT = "18080"  # the root shares this machine's loopback
 
 
 def prepare(work, deadline):
@@ -41,7 +41,7 @@ def main():
     try:
         base = prepare(work, deadline)
         began = time.monotonic()
-        command = ["./dev", "run", "--once", "--port", PORT, "--sandbox-port", SANDBOX_PORT]
+        command = ["./dev", "run", "--once", "--port", PORT]
         output = rootfs.run_in(base, command, {}, "/srv/sandgate", work, deadline)
         seconds = time.monotonic() - began
     except rootfs.StepError as error:

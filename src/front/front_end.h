@@ -112,6 +112,8 @@ class FrontEnd {
  public:
   virtual ~FrontEnd() = default;
 
+  /// May Host be empty (RFC 9112 3.2)? Else that is refused before plan().
+  virtual bool takes_empty_host() const { return false; }
   /// The mode's own ordered list of checks; the first failure wins.
   virtual void plan(const Inquiry& inquiry, Plan& plan) const = 0;
   /// Fills method, target, authority and fields towards the sandbox. Views may point into head and plan.

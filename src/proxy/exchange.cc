@@ -90,7 +90,7 @@ void Exchange::advance() {
       case wire::H1ClientConnection::Connect::kFailed:
         return dial_failed(up_->failure());
       case wire::H1ClientConnection::Connect::kDone:
-        if (!target_current()) return fail({Side::kUpstream, Code::kSandboxNotFound, Retry::kNever});
+        if (!target_current()) return fail(target_moved());
         phase_ = Phase::kAwaitHead;
         last_progress_ = services_.loop.now();
         break;

@@ -87,6 +87,8 @@ class Exchange final : public ListNode<ExchangeListTag>,
   bool is_replayable_method() const;
   /// Is the target what the newest table says of its sandbox? Its address may be another tenant's by now.
   bool target_current() const;
+  /// Why it is not: gone, or on its way to another Pod.
+  Failure target_moved() const;
 
   // exchange_end.cc: answers of our own, ends, the record
   /// Before the answer's head: an error answer.

@@ -17,7 +17,8 @@ std::optional<Failure> Exchange::check_message() const {
   for (const http::Field& f : head_.fields()) {
     if (f.id != http::FieldId::kHost) continue;
     ++hosts;
-    if (!http::is_valid_host(head_.value(f))) return bad;
+    const bool empty_is_fine = head_.value(f).empty() && services_.front.takes_empty_host();
+    if (!empty_is_fine && !http::is_valid_host(head_.value(f))) return bad;
   }
   if (hosts > 1) return bad;  // RFC 9112 3.2
   if (hosts == 0 && head_.minor_version == 1) {
@@ -110,8 +111,13 @@ bool Exchange::target_current() const {
          std::find(now->addresses.begin(), now->addresses.end(), *target.address) != now->addresses.end();
 }
 
+Failure Exchange::target_moved() const {
+  const bool gone = services_.host.table()->holder({plan_.target.ns, plan_.target.id}) == nullptr;
+  return {Side::kUpstream, gone ? Code::kSandboxNotFound : Code::kSandboxNotReady, Retry::kNever};
+}
+
 void Exchange::dial() {
-  if (!target_current()) return fail({Side::kUpstream, Code::kSandboxNotFound, Retry::kNever});
+  if (!target_current()) return fail(target_moved());
   endpoint_ = {addresses_[dials_ % addresses_.size()], plan_.target.port};
   phase_deadline_ = kFarFuture;
   // A request that may be replayed needs no look into the socket: if its connection dies unanswered, it is sent again.

@@ -26,7 +26,7 @@ class Renewal final : public front::opensandbox::RenewSink {
 
   static Result<std::unique_ptr<Renewal>> create(const RenewOptions& options, const FrontWorld& world) {
     auto dsn = control::parse_redis_dsn(options.redis_dsn);
-    if (!dsn) return fail("--renew-intent-redis-dsn: " + dsn.error().message);
+    if (!dsn) return fail("Failed to create Redis client for renew-intent: " + dsn.error().message);
     control::RenewSenderOptions sender;
     sender.redis.dsn = std::move(*dsn);
     sender.queue_key = options.queue_key;

@@ -23,7 +23,9 @@ void H1ClientConnection::on_progress() {
     connecting_ = false;
     if (r.status == io::IoResult::kFailed) {
       connect_ = Connect::kFailed;
-      fail({Side::kUpstream, r.error == ETIMEDOUT ? Code::kConnectTimeout : Code::kConnectFailed, Retry::kAlways});
+      const bool unreachable = r.error == EHOSTUNREACH || r.error == ENETUNREACH;
+      fail({Side::kUpstream, r.error == ETIMEDOUT ? Code::kConnectTimeout : Code::kConnectFailed, Retry::kAlways,
+            unreachable ? std::string_view("unreachable") : std::string_view()});
     } else {
       connect_ = Connect::kDone;
     }

@@ -26,6 +26,7 @@ class OpenSandboxFrontEnd final : public FrontEnd {
   /// `renew` null: nobody listens. Otherwise it must outlive this.
   OpenSandboxFrontEnd(IngressOptions options, IngressSeams seams, IngressState& state, RenewSink* renew);
 
+  bool takes_empty_host() const override { return true; }
   void plan(const Inquiry& inquiry, Plan& plan) const override;
   void edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const override;
   void edit_response(const http::ResponseHead& head, Plan& plan, http::ResponseOut& out) const override;
