@@ -4,12 +4,12 @@ namespace sandgate::client {
 
 Task<Result<std::string>> DiscoveredUrl::get(Scope& scope) {
   if (url_) co_return *url_;
+  const uint64_t mine = searches_;  // before the search begins: it may end at once
   if (!searching_) {
     searching_ = true;
     error_.reset();
     client_.engine->spawn(search(client_.shared_from_this()));
   }
-  const uint64_t mine = searches_;
   while (searches_ == mine) {
     if (scope.over()) co_return scope.error("looking for the router by " + mode_);
     co_await scope.wait(done_);
