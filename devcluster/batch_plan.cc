@@ -7,17 +7,17 @@
 namespace sandgate::devcluster {
 namespace {
 
-constexpr int64_t kReplicasMax = 10'000;
+constexpr int64_t kBatchPodsMax = 10'000;
 constexpr const char* kEndpoints = "sandbox.opensandbox.io/endpoints";
 constexpr const char* kBatchLabel = "batch-sandbox.sandbox.opensandbox.io/name";
 constexpr const char* kIndexLabel = "batch-sandbox.sandbox.opensandbox.io/pod-index";
 
-bool ready(const Json& pod) {
+bool batch_pod_ready(const Json& pod) {
   return text_at(condition_of(pod, "Ready"), {"status"}) == "True" && !text_at(pod, {"status", "podIP"}).empty() &&
          !being_deleted(pod);
 }
 
-Json new_pod(const ResourceTable& types, const Json& batch, const Json& pod_template, int64_t index) {
+Json new_batch_pod(const ResourceTable& types, const Json& batch, const Json& pod_template, int64_t index) {
   Json pod = pod_from_template(pod_template);
   const std::string name = text_at(batch, {"metadata", "name"});
   pod["metadata"]["name"] = name + "-" + std::to_string(index);
@@ -43,7 +43,7 @@ Plan plan_batch_sandbox(const ResourceTable& types, const Json& batch, const Jso
     plan.look_again_at(*end);
   }
   const bool paused = flag_at(batch, {"spec", "pause"}, false);
-  const int64_t asked = std::clamp<int64_t>(number_at(batch, {"spec", "replicas"}).value_or(1), 0, kReplicasMax);
+  const int64_t asked = std::clamp<int64_t>(number_at(batch, {"spec", "replicas"}).value_or(1), 0, kBatchPodsMax);
   const int64_t wanted = paused ? 0 : asked;
   const Json& own = object_in(batch, {"spec", "template"});
   const Json& pod_template = own.empty() && pool != nullptr ? object_in(*pool, {"spec", "template"}) : own;
@@ -67,7 +67,7 @@ Plan plan_batch_sandbox(const ResourceTable& types, const Json& batch, const Jso
   for (size_t i = 0; i < by_index.size(); ++i) {
     if (by_index[i] == nullptr) {
       if (!pod_template.empty()) {
-        Json pod = new_pod(types, batch, pod_template, static_cast<int64_t>(i));
+        Json pod = new_batch_pod(types, batch, pod_template, static_cast<int64_t>(i));
         const std::string name = text_at(pod, {"metadata", "name"});
         plan.create(types.pod(), text_at(batch, {"metadata", "namespace"}), name, std::move(pod));
       }
@@ -75,7 +75,7 @@ Plan plan_batch_sandbox(const ResourceTable& types, const Json& batch, const Jso
     }
     ++allocated;
     failed = failed || text_at(*by_index[i], {"status", "phase"}) == "Failed";
-    if (ready(*by_index[i])) endpoints.push_back(text_at(*by_index[i], {"status", "podIP"}));
+    if (batch_pod_ready(*by_index[i])) endpoints.push_back(text_at(*by_index[i], {"status", "podIP"}));
   }
   const auto ready_count = static_cast<int64_t>(endpoints.size());
   const std::string text = dump(endpoints);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kReserved = "agents.x-k8s.io/";
 
-struct Seen {
+struct ClaimSeen {
   const ResourceTable& types;
   const Json& claim;
   const ClaimView& view;
@@ -20,7 +20,7 @@ struct Seen {
   std::string uid() const { return text_at(claim, {"metadata", "uid"}); }
 };
 
-void refuse(const Seen& seen, Plan& plan, const std::string& reason, const std::string& message) {
+void refuse(const ClaimSeen& seen, Plan& plan, const std::string& reason, const std::string& message) {
   Json status = object_in(seen.claim, {"status"});
   status.erase("sandbox");
   status["conditions"] = Json::array({make_condition(seen.claim, "Ready", "False", reason, message, seen.now)});
@@ -32,7 +32,7 @@ struct Refusal {
   std::string reason;
   std::string message;
 };
-Refusal refusal_of(const Seen& seen) {
+Refusal refusal_of(const ClaimSeen& seen) {
   for (const char* part : {"labels", "annotations"}) {
     for (const auto& [key, value] : object_in(seen.claim, {"spec", "additionalPodMetadata", part}).items()) {
       if (key.find(kReserved) != std::string::npos) {
@@ -91,7 +91,7 @@ void add_env(Json& containers, const Json& wishes) {
   }
 }
 
-void plan_cold(const Seen& seen, Plan& plan) {
+void plan_cold(const ClaimSeen& seen, Plan& plan) {
   Json sandbox = sandbox_from_template(*seen.view.sandbox_template);
   Json& metadata = sandbox["metadata"];
   metadata["name"] = seen.name();
@@ -115,7 +115,7 @@ void plan_cold(const Seen& seen, Plan& plan) {
 }
 
 /// The member to take: a Ready one before others, then the oldest.
-const Json* best_member(const Seen& seen) {
+const Json* best_member(const ClaimSeen& seen) {
   const Json* best = nullptr;
   const auto rank = [](const Json& member) {
     return std::pair{text_at(condition_of(member, "Ready"), {"status"}) != "True",
@@ -128,7 +128,7 @@ const Json* best_member(const Seen& seen) {
   return best;
 }
 
-void plan_adoption(const Seen& seen, const Json& member, Plan& plan) {
+void plan_adoption(const ClaimSeen& seen, const Json& member, Plan& plan) {
   Json patch{{"metadata",
               {{"resourceVersion", text_at(member, {"metadata", "resourceVersion"})},
                {"ownerReferences", Json::array({owner_reference(seen.types.claim(), seen.claim)})},
@@ -147,7 +147,7 @@ void plan_adoption(const Seen& seen, const Json& member, Plan& plan) {
   refuse(seen, plan, "SandboxNotReady", "a member of the warm pool is being taken over");
 }
 
-void mirror_sandbox(const Seen& seen, Plan& plan) {
+void mirror_sandbox(const ClaimSeen& seen, Plan& plan) {
   const Json& sandbox = *seen.view.sandbox;
   Json status = object_in(seen.claim, {"status"});
   Json mirrored{{"name", text_at(sandbox, {"metadata", "name"})}};
@@ -173,7 +173,7 @@ void mirror_sandbox(const Seen& seen, Plan& plan) {
 }
 
 /// When the claim ends by its own lifecycle, if that is known.
-std::optional<WallTime> end_of(const Seen& seen) {
+std::optional<WallTime> end_of(const ClaimSeen& seen) {
   auto end = parse_rfc3339(text_at(seen.claim, {"spec", "lifecycle", "shutdownTime"}));
   const auto ttl = number_at(seen.claim, {"spec", "lifecycle", "ttlSecondsAfterFinished"});
   if (ttl && seen.view.sandbox != nullptr) {
@@ -186,7 +186,7 @@ std::optional<WallTime> end_of(const Seen& seen) {
   return end;
 }
 
-void plan_end(const Seen& seen, Plan& plan) {
+void plan_end(const ClaimSeen& seen, Plan& plan) {
   const std::string policy = text_at(seen.claim, {"spec", "lifecycle", "shutdownPolicy"});
   if (policy == "Delete" || policy == "DeleteForeground") {
     plan.remove(seen.types.claim(), seen.claim, policy == "Delete" ? "Background" : "Foreground");
@@ -215,7 +215,7 @@ Json sandbox_from_template(const Json& sandbox_template) {
 }
 
 Plan plan_claim(const ResourceTable& types, const Json& claim, const ClaimView& view, WallTime now) {
-  const Seen seen{types, claim, view, now};
+  const ClaimSeen seen{types, claim, view, now};
   Plan plan;
   if (being_deleted(claim)) return plan;
   const auto end = end_of(seen);

@@ -4,24 +4,18 @@
 
 #include <array>
 
-#include "crypto/crypto.h"
 #include "devcluster/preload.h"
 #include "devcluster/process_signals.h"
+#include "devcluster/seed.h"
 #include "devcluster/small_file.h"
 
 namespace sandgate::devcluster {
 namespace {
 
 constexpr Seconds kStopTimeout{10};
-constexpr std::array<const char*, 6> kNamespaces{"default",         "kube-system",          "kube-public",
-                                                 "kube-node-lease", "agent-sandbox-system", "opensandbox"};
-
-uint64_t fresh_seed() {
-  const auto bytes = crypto::random_array<8>();
-  uint64_t seed = 0;
-  for (const uint8_t byte : bytes) seed = seed << 8 | byte;
-  return seed;
-}
+constexpr std::array<const char*, 7> kNamespaces{"default",           "kube-system",          "kube-public",
+                                                 "kube-node-lease",   "agent-sandbox-system", "opensandbox",
+                                                 "opensandbox-system"};
 
 /// Later runs begin above earlier ones, so that who watched an earlier one hears that its versions are gone.
 uint64_t first_revision(const Clock& clock) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "crypto/crypto.h"
+#include "devcluster/seed.h"
 #include "kube/api_path.h"
 #include "kube/discovery.h"
 #include "kube/watcher.h"
@@ -170,10 +170,8 @@ Result<bool> MirrorFeed::follow(const ResourceType& type) {
       return fail(found.error().message);
     return false;
   }
-  uint64_t seed = 0;
-  for (const uint8_t byte : crypto::random_array<8>()) seed = seed << 8 | byte;
   ++lists_missing_;
-  sinks_.push_back(std::make_unique<Sink>(*this, type, seed));
+  sinks_.push_back(std::make_unique<Sink>(*this, type, fresh_seed()));
   threads_.emplace_back([sink = sinks_.back().get()](std::stop_token stop) { sink->run(stop); });
   return true;
 }

@@ -140,7 +140,13 @@ Answer<ObjectPtr> Objects::create(const ResourceType& type, std::string_view ns,
   if (type.has_status) body.erase("status");
   fill_defaults(type, body);
   if (dry_run) return make_stored(std::move(body));
-  return store_.put(type, std::move(body));
+  ObjectPtr stored = store_.put(type, std::move(body));
+  if (&type == &store_.types().name_space()) {
+    // What a cluster's controllers put into each namespace. It cannot be there yet.
+    const ResourceType& account = *store_.types().by_plural("", "serviceaccounts");
+    static_cast<void>(create(account, stored->name, Json{{"metadata", {{"name", "default"}}}}));
+  }
+  return stored;
 }
 
 void Objects::fill_defaults(const ResourceType& type, Json& body) {

@@ -82,7 +82,8 @@ void add_api_flags(CLI::App& app, Options& options) {
          "all namespaces; may be given again")
       ->type_name("USER:VERBS:RESOURCES:NAMESPACES");
   app.add_option("--namespaces", options.namespaces,
-                 "Further namespaces to begin with, beside default, kube-system, agent-sandbox-system and opensandbox")
+                 "Further namespaces to begin with, beside default, kube-*, agent-sandbox-system, opensandbox and "
+                 "opensandbox-system")
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_flag("--serve-v1", options.versions.v1, "Serve v1 of the agent-sandbox groups too");

@@ -6,9 +6,9 @@
 namespace sandgate::devcluster {
 namespace {
 
-constexpr int64_t kReplicasMax = 10'000;
+constexpr int64_t kMembersMax = 10'000;
 
-bool ready(const Json& sandbox) { return text_at(condition_of(sandbox, "Ready"), {"status"}) == "True"; }
+bool member_ready(const Json& sandbox) { return text_at(condition_of(sandbox, "Ready"), {"status"}) == "True"; }
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Plan plan_warm_pool(const ResourceTable& types, const Json& pool, const Json* sa
   if (being_deleted(pool)) return plan;
   const std::string name = text_at(pool, {"metadata", "name"});
   const std::string ns = text_at(pool, {"metadata", "namespace"});
-  const int64_t wanted = std::clamp<int64_t>(number_at(pool, {"spec", "replicas"}).value_or(1), 0, kReplicasMax);
+  const int64_t wanted = std::clamp<int64_t>(number_at(pool, {"spec", "replicas"}).value_or(1), 0, kMembersMax);
   Json fresh;
   if (sandbox_template != nullptr) {
     fresh = sandbox_from_template(*sandbox_template);
@@ -38,7 +38,8 @@ Plan plan_warm_pool(const ResourceTable& types, const Json& pool, const Json* sa
       kept.push_back(&member);
     }
   }
-  std::stable_sort(kept.begin(), kept.end(), [](const Json* a, const Json* b) { return ready(*a) && !ready(*b); });
+  std::stable_sort(kept.begin(), kept.end(),
+                   [](const Json* a, const Json* b) { return member_ready(*a) && !member_ready(*b); });
   while (static_cast<int64_t>(kept.size()) > wanted) {
     plan.remove(types.sandbox(), *kept.back());
     kept.pop_back();
@@ -54,7 +55,8 @@ Plan plan_warm_pool(const ResourceTable& types, const Json& pool, const Json* sa
   }
   Json status = object_in(pool, {"status"});
   status["replicas"] = kept.size();
-  status["readyReplicas"] = std::count_if(kept.begin(), kept.end(), [](const Json* member) { return ready(*member); });
+  status["readyReplicas"] =
+      std::count_if(kept.begin(), kept.end(), [](const Json* member) { return member_ready(*member); });
   status["selector"] = std::string(kWarmPoolLabel) + "=" + name_hash(name);
   plan.status = std::move(status);
   return plan;

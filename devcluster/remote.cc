@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "crypto/crypto.h"
 #include "devcluster/process_signals.h"
+#include "devcluster/seed.h"
 #include "devcluster/small_file.h"
 #include "kube/cluster_access.h"
 #include "kube/curl_transport.h"
@@ -13,14 +13,8 @@
 namespace sandgate::devcluster {
 namespace {
 
-constexpr Seconds kStopTimeout{10};
+constexpr Seconds kPodsStopTimeout{10};
 constexpr size_t kHistory = 16;  // nobody watches the mirror
-
-uint64_t fresh_seed() {
-  uint64_t seed = 0;
-  for (const uint8_t byte : crypto::random_array<8>()) seed = seed << 8 | byte;
-  return seed;
-}
 
 }  // namespace
 
@@ -105,7 +99,7 @@ void Remote::run() {
   while (!stop_asked()) loop_.turn();
   clock_.refresh();
   manager_->hold(true);
-  const MonoTime give_up = deadline_after(loop_.now(), kStopTimeout);
+  const MonoTime give_up = deadline_after(loop_.now(), kPodsStopTimeout);
   while (node_ && !node_->shut_down() && loop_.now() < give_up) loop_.turn(Millis(20));
   if (node_) node_->kill_all();
 }

@@ -133,8 +133,17 @@ ResourceTable::ResourceTable(const ServedVersions& served) {
   batch.short_names.clear();
   batch.columns.clear();
   batch_pool_ = &add(batch);
-  for (auto [plural, kind] : {std::pair{"gateways", "Gateway"}, std::pair{"httproutes", "HTTPRoute"}}) {
-    ResourceType type = agent("gateway.networking.k8s.io", served, plural, kind, {"/spec"}, {});
+  // Kinds that manifests bring along: stored, and nothing is made of them.
+  const struct {
+    const char* group;
+    const char* plural;
+    const char* kind;
+  } kStoredOnly[] = {{"gateway.networking.k8s.io", "gateways", "Gateway"},
+                     {"gateway.networking.k8s.io", "httproutes", "HTTPRoute"},
+                     {"networking.gke.io", "healthcheckpolicies", "HealthCheckPolicy"},
+                     {"networking.gke.io", "gcpbackendpolicies", "GCPBackendPolicy"}};
+  for (const auto& one : kStoredOnly) {
+    ResourceType type = agent(one.group, served, one.plural, one.kind, {"/spec"}, {});
     type.versions = {"v1"};
     type.stored_version = "v1";
     add(std::move(type));

@@ -5,7 +5,7 @@
 namespace sandgate::devcluster {
 namespace {
 
-struct Seen {
+struct SandboxSeen {
   const ResourceTable& types;
   const Json& sandbox;
   const Json* pod;      // ours, or somebody else's of the same name
@@ -22,7 +22,7 @@ struct Seen {
   }
 };
 
-Json new_pod(const Seen& seen) {
+Json new_pod(const SandboxSeen& seen) {
   Json pod = pod_from_template(object_in(seen.sandbox, {"spec", "podTemplate"}));
   pod["metadata"]["name"] = seen.name();
   pod["metadata"]["namespace"] = seen.ns();
@@ -36,7 +36,7 @@ Json new_pod(const Seen& seen) {
   return pod;
 }
 
-Json new_service(const Seen& seen) {
+Json new_service(const SandboxSeen& seen) {
   const Json selector{{kNameHashLabel, seen.hash()}};
   Json ports = Json::array();
   for (const Json& container : array_at(seen.sandbox, {"spec", "podTemplate", "spec", "containers"})) {
@@ -65,7 +65,7 @@ Json new_service(const Seen& seen) {
 bool pod_ready(const Json& pod) { return text_at(condition_of(pod, "Ready"), {"status"}) == "True"; }
 
 /// False when the Service that is asked for is somebody else's.
-bool plan_service(const Seen& seen, Plan& plan, Json& status) {
+bool plan_service(const SandboxSeen& seen, Plan& plan, Json& status) {
   const Json* wish = find(seen.sandbox, {"spec", "service"});
   const bool asked = wish != nullptr && wish->is_boolean();
   bool has = seen.owns(seen.service) && !being_deleted(*seen.service);
@@ -84,7 +84,7 @@ bool plan_service(const Seen& seen, Plan& plan, Json& status) {
   return true;
 }
 
-void add_pod_state(const Seen& seen, Json& status) {
+void add_pod_state(const SandboxSeen& seen, Json& status) {
   const Json& ips = array_at(*seen.pod, {"status", "podIPs"});
   for (const Json& ip : ips) status["podIPs"].push_back(text_at(ip, {"ip"}));
   if (const std::string node = text_at(*seen.pod, {"spec", "nodeName"}); !node.empty()) status["nodeName"] = node;
@@ -95,7 +95,7 @@ void add_pod_state(const Seen& seen, Json& status) {
   }
 }
 
-void plan_suspended(const Seen& seen, Plan& plan, Json& status) {
+void plan_suspended(const SandboxSeen& seen, Plan& plan, Json& status) {
   Json& conditions = status["conditions"];
   if (seen.pod == nullptr) {
     conditions.push_back(seen.condition("Suspended", "True", "PodTerminated", "Pod is terminated"));
@@ -112,7 +112,7 @@ void plan_suspended(const Seen& seen, Plan& plan, Json& status) {
 }
 
 /// The Ready condition while the Pod is ours and not on its way out; Finished where it applies.
-void judge_pod(const Seen& seen, bool service_good, Json& conditions) {
+void judge_pod(const SandboxSeen& seen, bool service_good, Json& conditions) {
   const std::string phase = text_at(*seen.pod, {"status", "phase"});
   if (phase == "Succeeded" || phase == "Failed") {
     const std::string reason = "Pod" + phase;
@@ -128,7 +128,7 @@ void judge_pod(const Seen& seen, bool service_good, Json& conditions) {
   }
 }
 
-void plan_running(const Seen& seen, bool service_good, Plan& plan, Json& status) {
+void plan_running(const SandboxSeen& seen, bool service_good, Plan& plan, Json& status) {
   Json& conditions = status["conditions"];
   conditions.push_back(seen.condition("Suspended", "False", "NotSuspended", "Sandbox is not suspended"));
   if (seen.pod == nullptr) {
@@ -149,7 +149,7 @@ void plan_running(const Seen& seen, bool service_good, Plan& plan, Json& status)
   }
 }
 
-void plan_expired(const Seen& seen, Plan& plan) {
+void plan_expired(const SandboxSeen& seen, Plan& plan) {
   if (text_at(seen.sandbox, {"spec", "shutdownPolicy"}) == "Delete") {
     plan.remove(seen.types.sandbox(), seen.sandbox);
     return;
@@ -163,7 +163,7 @@ void plan_expired(const Seen& seen, Plan& plan) {
 }  // namespace
 
 Plan plan_sandbox(const ResourceTable& types, const Json& sandbox, const Json* pod, const Json* service, WallTime now) {
-  const Seen seen{types, sandbox, pod, service, now};
+  const SandboxSeen seen{types, sandbox, pod, service, now};
   Plan plan;
   if (being_deleted(sandbox) || find(sandbox, {"metadata", "annotations", kStaticAnnotation}) != nullptr) return plan;
   const auto end = parse_rfc3339(text_at(sandbox, {"spec", "shutdownTime"}));

@@ -7,7 +7,7 @@
 namespace sandgate::devcluster {
 namespace {
 
-constexpr size_t kPieceSize = 64 * 1024;
+constexpr size_t kLinesBytes = 64 * 1024;
 
 /// The state before a change, with the revision of the change: what leaves a selection is reported like this.
 Stored last_seen(const StoreEvent& event) {
@@ -91,7 +91,7 @@ BodySource::Next WatchSource::next(std::string& piece) {
 }
 
 void WatchSource::add_initial(std::string& piece) {
-  for (; initial_at_ < initial_.size() && piece.size() < kPieceSize; ++initial_at_) {
+  for (; initial_at_ < initial_.size() && piece.size() < kLinesBytes; ++initial_at_) {
     add_line(piece, "ADDED", *initial_[initial_at_]);
     initial_[initial_at_].reset();
   }
@@ -103,7 +103,7 @@ void WatchSource::add_initial(std::string& piece) {
 
 void WatchSource::add_events(std::string& piece) {
   bool gone = false;
-  while (piece.size() < kPieceSize) {
+  while (piece.size() < kLinesBytes) {
     const StoreEvent* event = store_.event_at(*request_.type, position_, gone);
     if (gone) state_ = State::kExpired;
     if (event == nullptr) break;
