@@ -134,6 +134,19 @@ RBAC_ROWS = [
      [{"kind": "ServiceAccount", "name": "sandbox-router", "namespace": NAMESPACE}]),
 ]
 
+# 2.3, 5.2: only with --authz-mode=tokenreview. The upstream role for it may ask about anybody's permissions too; ours asks
+# whose a token is.
+TOKENREVIEW_ROWS = [
+    ("5.2", "ServiceAccount", "metadata.name", "sandbox-router"),
+    ("5.3", "ServiceAccount", "metadata.namespace", NAMESPACE),
+    ("5.2", "ClusterRole", "rules",
+     [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]),
+    ("5.2", "ClusterRoleBinding", "roleRef",
+     {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sandbox-router-tokenreview"}),
+    ("5.2", "ClusterRoleBinding", "subjects",
+     [{"kind": "ServiceAccount", "name": "sandbox-router", "namespace": NAMESPACE}]),
+]
+
 PDB_ROWS = [
     ("5.3", "PodDisruptionBudget", "metadata.namespace", NAMESPACE),
     ("5.2", "PodDisruptionBudget", "spec.minAvailable", 1),
@@ -200,6 +213,7 @@ FILES = {
     ),
     "gateway-gke-timeout.yaml": (["GCPBackendPolicy"], GKE_TIMEOUT_ROWS),
     "rbac.yaml": (["ServiceAccount", "ClusterRole", "ClusterRoleBinding"], RBAC_ROWS),
+    "rbac-tokenreview.yaml": (["ServiceAccount", "ClusterRole", "ClusterRoleBinding"], TOKENREVIEW_ROWS),
     "pdb.yaml": (["PodDisruptionBudget"], PDB_ROWS),
     "hpa.yaml": (["HorizontalPodAutoscaler"], HPA_ROWS),
     "networkpolicy.yaml": (["NetworkPolicy"], NETWORK_POLICY_ROWS),
@@ -234,9 +248,7 @@ FLAGS = [
     "--http-bind-address", "--metrics-bind-address", "--health-probe-bind-address", "--cluster-domain", "--proxy-timeout",
     "--response-header-timeout", "--shutdown-timeout", "--upstream-max-retries", "--max-request-body-bytes",
     "--allow-loopback-pod-ip", "--access-log", "--config", "--static-sandboxes", "--dns-server",
+    "--cache-enabled", "--authz-mode",
 ]
-
-# Named in comments as something still to come; the program need not know them yet.
-FLAGS_TO_COME = ["--cache-enabled"]
 
 SHUTDOWN_TIMEOUT_SECONDS = 30
