@@ -224,15 +224,17 @@ class Modes(unittest.TestCase):
         data = random.Random(1).randbytes(64 << 20)
         local = self.cluster.path / "large"
         local.write_bytes(data)
-        up = self.cluster.sandbox("--mode", "in-cluster", "cp", str(local), claim + ":a/b")
-        self.assertEqual(up.returncode, 0, up.stderr)
-        down = subprocess.Popen([str(BIN / "sandbox"), "--kubeconfig", self.cluster.kubeconfig, "--mode", "in-cluster",
-                                 "cp", claim + ":a/b", str(local) + ".back"])
-        _, status, usage = os.wait4(down.pid, 0)
-        down.returncode = status
-        self.assertEqual(status, 0)
+        for words in ([str(local), claim + ":a/b"], [claim + ":a/b", str(local) + ".back"]):
+            self.assertLess(self.peak_kib("--mode", "in-cluster", "cp", *words), 32 * 1024)
         self.assertEqual(pathlib.Path(str(local) + ".back").read_bytes(), data)
-        self.assertLess(usage.ru_maxrss, 32 * 1024)
+
+    def peak_kib(self, *words):
+        """Runs the command; the most memory it had. A small process starts it: a child begins with its parent's peak."""
+        program = ("import resource, subprocess, sys; status = subprocess.call(sys.argv[1:]); "
+                   "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(status)")
+        done = subprocess.run([sys.executable, "-c", program, str(BIN / "sandbox"), "--kubeconfig", self.cluster.kubeconfig,
+                               *words], capture_output=True, text=True, timeout=90, check=True)
+        return int(done.stdout)
 
     def test_examples(self):
         self.assertIn("through the gateway", self.cluster.example("gateway", "gw", "python-sandbox-template").stdout)
@@ -270,7 +272,8 @@ class Many(unittest.TestCase):
                                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 time.sleep(random.Random(seed).uniform(0, 0.6))
                 program.send_signal(signal.SIGINT)
-                self.assertIn(program.wait(60), (0, 1), "seed %d" % seed)
+                # The signal's own default ends the program when it comes before the first line of main().
+                self.assertIn(program.wait(60), (0, 1, -signal.SIGINT), "seed %d" % seed)
                 program.stdout.close()
                 self.assertEqual(cluster.claims(), [], "seed %d" % seed)
         finally:
