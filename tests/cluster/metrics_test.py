@@ -15,7 +15,8 @@ NAMES = {PREFIX + name for name in ("sandboxes", "stale_seconds", "complete", "e
 class Metrics(unittest.TestCase):
     def test_names_in_every_product(self):
         with Cluster() as cluster:
-            for product, flags in (("router", ()), ("proxy", ()), ("ingress", ()), ("ingress", ("--provider-type=agent-sandbox",))):
+            for product, flags in (("router", ()), ("proxy", ()), ("ingress", ()),
+                                   ("ingress", ("--provider-type=agent-sandbox",))):
                 with self.subTest(product), Gateway(product, cluster, *flags) as gateway:
                     found = {name for name in gateway.metrics() if name.startswith(PREFIX)}
                     self.assertEqual(NAMES - found, set())

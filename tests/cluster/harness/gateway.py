@@ -24,7 +24,9 @@ class Gateway:
         self.product = product
         command = [binary("sandgate"), product, "--kubeconfig", kubeconfig or cluster.kubeconfig, f"--workers={workers}",
                    "--http-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
-                   "--health-probe-bind-address=127.0.0.1:0"]
+                   "--health-probe-bind-address=127.0.0.1:0",
+                   # Tests often meet a refused port on purpose: no second of theirs goes into waiting for it.
+                   "--upstream-retry-initial-delay=1ms", "--upstream-retry-max-delay=1ms"]
         if loopback:
             command.append("--allow-loopback-pod-ip")
         if product == "router":
