@@ -229,11 +229,18 @@ void Authorizer::hide_credentials(const http::RequestHead& head, Plan& plan, htt
   });
 }
 
-void Authorizer::guard_cookie(http::ResponseOut& out) const {
-  if (!has_cookie()) return;
-  std::erase_if(out.fields, [&](const http::OutField& field) {
-    return iequals(field.name, "Set-Cookie") && sets_cookie(field.value, options_.cookie.name);
-  });
+void Authorizer::guard_cookies(Plan& plan, http::ResponseOut& out) const {
+  if (has_cookie()) {
+    std::erase_if(out.fields, [&](const http::OutField& field) {
+      return iequals(field.name, "Set-Cookie") && sets_cookie(field.value, options_.cookie.name);
+    });
+  }
+  if (plan.subject.empty()) return;
+  for (http::OutField& field : out.fields) {
+    if (iequals(field.name, "Set-Cookie")) {
+      field.value = plan.made.emplace_back(confined_cookie(field.value, plan.subject));
+    }
+  }
 }
 
 }  // namespace sandgate::front::router

@@ -51,8 +51,9 @@ class Authorizer {
   bool has_cookie() const { return !options_.cookie.name.empty(); }
   /// Takes our cookie, and a Referer that holds a token, out of what is sent to the sandbox.
   void hide_credentials(const http::RequestHead& head, Plan& plan, http::RequestOut& out) const;
-  /// Takes Set-Cookie lines with our cookie's name out of what the sandbox says (threat model 1, row 16).
-  void guard_cookie(http::ResponseOut& out) const;
+  /// Takes Set-Cookie lines with our cookie's name out of what the sandbox says, and holds the others of a path-routed
+  /// one (plan.subject) to its own path (threat model 1, row 16).
+  void guard_cookies(Plan& plan, http::ResponseOut& out) const;
 
   AuthzMode mode() const { return options_.mode; }
 

@@ -415,6 +415,22 @@ TEST(Cookie, ASandboxCannotSetIt) {
   EXPECT_EQ(values_of(to_client.fields, "Set-Cookie"), "a=1 | b=2");
 }
 
+TEST(Cookie, OthersAreHeldToTheSandboxThatSetsThem) {
+  World world(AuthzMode::kAllowAll);
+  world.options.authz.cookie = {};
+  const TestResponse response("200\nSet-Cookie: a=1; Path=/; Domain=h\nService-Worker-Allowed: /");
+  http::ResponseOut to_client;
+  EXPECT_EQ(world.ask("GET /s/team/box/8888/x HTTP/1.1\nHost: h"), "200");
+  world.front().edit_response(response.head(), world.plan, to_client);
+  EXPECT_EQ(values_of(to_client.fields, "Set-Cookie"), "a=1; Path=/s/team/box/8888/");
+  EXPECT_EQ(values_of(to_client.fields, "Service-Worker-Allowed"), "-") << "row 17";
+  // Header-routed callers are no browsers: byte for byte.
+  EXPECT_EQ(world.ask("GET /x HTTP/1.1" + kBox), "200");
+  world.front().edit_response(response.head(), world.plan, to_client);
+  EXPECT_EQ(values_of(to_client.fields, "Set-Cookie"), "a=1; Path=/; Domain=h");
+  EXPECT_EQ(values_of(to_client.fields, "Service-Worker-Allowed"), "/");
+}
+
 TEST(Cookie, TheRefererTellsNoToken) {
   World world(AuthzMode::kScopedToken);
   EXPECT_EQ(world.with_token(v1(claims()), "Referer: https://h/s/team/box/8888/?a=1&token=secret"), "200");

@@ -88,6 +88,30 @@ bool sets_cookie(std::string_view line, std::string_view name) {
   return iequals(trim_blanks(line.substr(0, line.find_first_of("=;"))), name);
 }
 
+std::string confined_cookie(std::string_view line, std::string_view base) {
+  std::string out;
+  std::string_view path;
+  for (std::string_view rest = line;;) {
+    const size_t end = rest.find(';');
+    const std::string_view item = trim_blanks(rest.substr(0, end));
+    const size_t equals = item.find('=');
+    const std::string_view name = trim_blanks(item.substr(0, equals));
+    const bool is_pair = out.empty();  // the first is the cookie itself, whatever its name
+    if (!is_pair && iequals(name, "path")) {
+      path = equals == std::string_view::npos ? std::string_view() : trim_blanks(item.substr(equals + 1));
+    } else if (is_pair || !iequals(name, "domain")) {
+      out.append(is_pair ? "" : "; ").append(item);
+    }
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  // Of several the last one counts (RFC 6265 5.3); what does not start with a slash means "where it was set".
+  const bool inside = path.starts_with(base) && (path.size() == base.size() || path[base.size()] == '/');
+  out.append("; Path=");
+  if (!inside) out.append(base);
+  return out.append(path.starts_with('/') ? path : "/");
+}
+
 bool is_cookie_value(std::string_view value) {
   return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
     return c > ' ' && c <= '~' && std::string_view("\",;\\").find(c) == std::string_view::npos;

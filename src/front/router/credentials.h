@@ -25,6 +25,10 @@ std::string without_cookie(std::string_view line, std::string_view name);
 /// Is this the Set-Cookie line of a cookie of that name? In any letter case: names differ by case, eyes do not.
 bool sets_cookie(std::string_view line, std::string_view name);
 
+/// A Set-Cookie line of a path-routed sandbox, held to its own part of the host (threat model 1, row 16): without
+/// Domain, and with a Path at or below `base`, which has no slash at its end.
+std::string confined_cookie(std::string_view line, std::string_view base);
+
 /// May `value` be a cookie's value as it is (RFC 6265 4.1.1 cookie-octet, at least one)?
 bool is_cookie_value(std::string_view value);
 

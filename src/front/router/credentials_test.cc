@@ -77,6 +77,28 @@ TEST(Cookies, Values) {
   }
 }
 
+TEST(Cookies, AreHeldToTheirSandbox) {
+  const struct {
+    const char* line;
+    const char* confined;
+  } cases[] = {
+      {"a=1", "a=1; Path=/s/n/i/1/"},
+      {"a=1; Path=/", "a=1; Path=/s/n/i/1/"},
+      {"a=1; Path=/app; Secure", "a=1; Secure; Path=/s/n/i/1/app"},
+      {"a=1; PATH = /app ;Domain=h.example; HttpOnly", "a=1; HttpOnly; Path=/s/n/i/1/app"},
+      {"a=1; domain=.h; path=/x; Path=/y", "a=1; Path=/s/n/i/1/y"},
+      {"a=1; Path=/s/n/i/1/app", "a=1; Path=/s/n/i/1/app"},
+      {"a=1; Path=/s/n/i/1", "a=1; Path=/s/n/i/1"},
+      {"a=1; Path=/s/n/i/11", "a=1; Path=/s/n/i/1/s/n/i/11"},
+      {"a=1; Path=/s/n/other/1/", "a=1; Path=/s/n/i/1/s/n/other/1/"},
+      {"a=1; Path=x", "a=1; Path=/s/n/i/1/"},
+      {"a=1; Path", "a=1; Path=/s/n/i/1/"},
+      {"domain=1; Domain", "domain=1; Path=/s/n/i/1/"},
+      {"path=/; Max-Age=5", "path=/; Max-Age=5; Path=/s/n/i/1/"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(confined_cookie(c.line, "/s/n/i/1"), c.confined) << c.line;
+}
+
 TEST(SameHost, Table) {
   const struct {
     const char* origin;

@@ -111,6 +111,7 @@ void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
   } else {
     plan.path = route.path;
   }
+  if (path_routed) plan.subject = path.substr(0, path.size() - route.path.size());
   if (!check_namespace(route, inquiry, plan)) return;
   if (!check_grant(inquiry, caller, route, path, plan)) return;
   if (!check_websocket(inquiry, plan)) return;
@@ -319,12 +320,14 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   authorizer_.hide_credentials(head, plan, out);
 }
 
-void RouterFrontEnd::edit_response(const http::ResponseHead& head, Plan&, http::ResponseOut& out) const {
+void RouterFrontEnd::edit_response(const http::ResponseHead& head, Plan& plan, http::ResponseOut& out) const {
   out.clear();
   out.status = head.status;
   out.reason = head.reason();
-  http::forward_fields(head, {}, out.fields);
-  authorizer_.guard_cookie(out);
+  // A service worker of one path-routed sandbox would see the pages of all others (threat model 1, row 17).
+  const http::FieldSet drop = plan.subject.empty() ? http::FieldSet{} : http::FieldSet{FieldId::kServiceWorkerAllowed};
+  http::forward_fields(head, drop, out.fields);
+  authorizer_.guard_cookies(plan, out);
 }
 
 }  // namespace sandgate::front::router
