@@ -127,7 +127,7 @@ class Batch(IngressCase):
         self.batch("empty", raw_endpoints="[]")
         self.batch("broken", raw_endpoints="[1,")
         for name in ("not-ready", "none", "empty", "broken"):
-            self.wait_known(name)
+            eventually(lambda name=name: self.to(name).status == 503 and b"0/0" not in self.to(name).body, "its status")
         self.assert_message(self.to("not-ready"), 503, prefix + "not-ready (ready: 0/3)")
         self.assertIn(self.to("none").body.decode(), (
             f"OpenSandbox Ingress: {prefix}none: BatchSandbox has no annotations\n",
@@ -146,7 +146,7 @@ class Batch(IngressCase):
             with self.subTest(ip):
                 name = f"bad-{at}"
                 self.batch(name, ip)
-                self.wait_known(name)
+                eventually(lambda name=name: self.to(name).status != 404 and b"0/0" not in self.to(name).body, "its status")
                 got = self.to(name)
                 self.assertEqual(got.status, 503)
                 begin = f"OpenSandbox Ingress: sandbox not ready: default/{name}: "

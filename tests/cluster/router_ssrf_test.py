@@ -159,8 +159,9 @@ class Ssrf(unittest.TestCase):
         """A Service's name under a tenant's control that leads elsewhere (rebinding)."""
         for at, (kind, ip) in enumerate((
                 (A, "127.0.0.1"), (A, "169.254.169.254"), (A, "0.0.0.0"), (A, "10.96.0.1"), (A, self.traps[1].ip),
-                (A, "224.0.0.1"), (A, "255.255.255.255"), (AAAA, "::1"), (AAAA, "::ffff:127.0.0.1"), (AAAA, "::ffff:169.254.169.254"),
-                (AAAA, "fe80::1"), (AAAA, "64:ff9b::a9fe:a9fe"), (AAAA, "::"), (AAAA, "fd00:ec2::254"), (AAAA, "ff02::1"))):
+                (A, "224.0.0.1"), (A, "255.255.255.255"), (AAAA, "::1"), (AAAA, "::ffff:127.0.0.1"),
+                (AAAA, "::ffff:169.254.169.254"), (AAAA, "fe80::1"), (AAAA, "64:ff9b::a9fe:a9fe"), (AAAA, "::"),
+                (AAAA, "fd00:ec2::254"), (AAAA, "ff02::1"))):
             name = f"evil-{at}"
             self.dns.set(f"{name}.default.svc.cluster.local", (kind, ip, 1))
             self.cluster.sandbox(name, ips=[self.home.ip], user="ann", service=name, pod=False)

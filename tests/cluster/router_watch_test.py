@@ -4,7 +4,7 @@ import threading
 import time
 import unittest
 
-from harness.boxes import address, box
+from harness.boxes import Deaf, address, box
 from harness.cluster import Cluster
 from harness.gateway import Gateway, fields_of, raw, told
 from harness.peers import AAAA, A, DnsServer, answer, answering, ws
@@ -274,6 +274,31 @@ class Changes(RouterCase):
         for at in range(1, 60, 2):
             self.cluster.delete_sandbox(f"s-{at}")
         self.wait("s-59", 404)
+
+
+class WhileDialling(RouterCase):
+    flags = ("--strict-resolution", "--connect-timeout=500ms", "--upstream-max-retries=2")
+
+    def ask_then(self, change):
+        """A request whose dial hangs while `change` happens; its answer."""
+        deaf = Deaf(self)
+        self.sandbox("box", ips=[deaf.ip])
+        eventually(lambda: self.router.box("box", port=1).status == 502, "the route")
+        dials = lambda: self.router.metrics()["sandgate_upstream_dials_total"]
+        before = dials()
+        with self.router.connect() as client:
+            client.send(raw("GET", "/", ["X-Sandbox-ID: box"]))
+            eventually(lambda: dials() > before, "the dial")
+            change()
+            return client.response()
+
+    def test_a_sandbox_that_is_not_ready_any_more_is_not_missing(self):
+        got = self.ask_then(lambda: self.cluster.delete_pod("box"))
+        self.assert_detail(got, 503, "Sandbox is not ready: box", "sandbox_not_ready")
+
+    def test_a_sandbox_that_went_is_missing(self):
+        got = self.ask_then(lambda: self.cluster.delete_sandbox("box"))
+        self.assert_detail(got, 404, "Sandbox not found: box", "sandbox_not_found")
 
 
 class ApiServer(unittest.TestCase):

@@ -62,7 +62,15 @@ class IngressCase(unittest.TestCase):
 
     def gone(self, name, ns):
         path = f"/apis/sandbox.opensandbox.io/v1alpha1/namespaces/{ns}/batchsandboxes/{name}"
-        self.cluster.request("DELETE", path if self.provider == "batchsandbox" else self.cluster.agents(ns, name))
+        status, _ = self.cluster.request("DELETE", path if self.provider == "batchsandbox" else self.cluster.agents(ns, name))
+        if status == 200 and not {name, "sandbox-" + name} & self.names():  # the next test may use the name again
+            self.wait_known(name, False)
+
+    def names(self):
+        """Of all objects that the API has."""
+        path = ("/apis/sandbox.opensandbox.io/v1alpha1/batchsandboxes" if self.provider == "batchsandbox" else
+                "/apis/agents.x-k8s.io/v1beta1/sandboxes")
+        return {item["metadata"]["name"] for item in self.cluster.must("GET", path)["items"]}
 
     def add(self, name, script=None, ns="default", **options):
         """A ready sandbox with a program of its own, once it is routed."""
@@ -71,7 +79,7 @@ class IngressCase(unittest.TestCase):
             self.batch(name, origin.ip, ns=ns, **options)
         else:
             self.sandbox(name, ns, ips=[origin.ip], **options)
-        self.wait_known(name)
+        eventually(lambda: self.to(name, port=1).status == 502, f"the route of {name}")
         return origin
 
     def wait_known(self, name, known=True):
