@@ -33,10 +33,15 @@ class Gateway:
             command.append("--cache-enabled")
             env = {"ALLOW_UNAUTHENTICATED_ROUTER": "true", **(env or {})}
         self.program = Process(command + list(flags), env=env)
-        if wait:
-            self.wait_serving()
-        if wait is True:
-            eventually(lambda: self.probe().status == 200, "readiness", START_PATIENCE)
+        try:
+            if wait:
+                self.wait_serving()
+            if wait is True:
+                eventually(lambda: self.probe().status == 200, "readiness", START_PATIENCE)
+        except BaseException:  # nobody else knows of the process yet
+            self.program.process.kill()
+            self.program.wait()
+            raise
 
     def wait_serving(self):
         serving = self.program.wait_record(lambda record: record.get("msg") == "serving", within=START_PATIENCE)
