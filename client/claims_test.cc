@@ -16,8 +16,8 @@ constexpr std::string_view kClaims = "/apis/extensions.agents.x-k8s.io/v1beta1/n
 std::string claim_json(const std::string& name, const std::string& version, bool ready) {
   std::string text = R"({"metadata":{"name":")" + name + R"(","uid":"u1","resourceVersion":")" + version + R"("})";
   if (ready) {
-    text +=
-        R"(,"status":{"sandbox":{"name":"box","podIPs":["127.0.0.1"]},"conditions":[{"type":"Ready","status":"True"}]})";
+    text += R"(,"status":{"sandbox":{"name":"box","podIPs":["127.0.0.1"]},)"
+            R"("conditions":[{"type":"Ready","status":"True"}]})";
   }
   return text + "}";
 }
@@ -110,8 +110,8 @@ TEST(Create, EndedWatchesBackOff) {
 }
 
 TEST(Create, TerminalReasonIsUndoneByUid) {
-  const std::string failed =
-      R"({"metadata":{"name":"c","uid":"u1"},"status":{"conditions":[{"type":"Ready","status":"False","reason":"TemplateNotFound","message":"m"}]}})";
+  const std::string failed = R"({"metadata":{"name":"c","uid":"u1"},"status":{"conditions":)"
+                             R"([{"type":"Ready","status":"False","reason":"TemplateNotFound","message":"m"}]}})";
   World world({watch_answer({event("MODIFIED", failed)}, true)});
   const auto result = world.client.create("pool");
   EXPECT_EQ(result.error().code, Errc::template_not_found);
