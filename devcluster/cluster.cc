@@ -19,7 +19,8 @@ constexpr std::array<const char*, 7> kNamespaces{"default",           "kube-syst
 
 /// Later runs begin above earlier ones, so that who watched an earlier one hears that its versions are gone.
 uint64_t first_revision(const Clock& clock) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<Seconds>(clock.wall().time_since_epoch()).count()) * 10;
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(clock.wall().time_since_epoch()).count());
 }
 
 std::string kubeconfig_text(const std::string& url, const std::string& token) {
@@ -58,6 +59,9 @@ Cluster::Cluster(Options options, std::unique_ptr<io::EpollNetwork> network)
 
 Cluster::~Cluster() {
   loop_.set_turn_observer(nullptr);
+  // Exchanges on their way out still refer to the API server's watches: they go before it does.
+  http_.abort_all();
+  loop_.turn(Millis(0));
   watch_signals(nullptr);
   for (const std::string& file : {options_.ready_file, options_.kubeconfig_out}) {
     if (!file.empty()) ::unlink(file.c_str());

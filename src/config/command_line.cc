@@ -40,7 +40,7 @@ std::vector<std::string> normalised(const Names& names, std::span<const std::str
     const std::string_view bare = std::string_view(word).substr(word[1] == '-' ? 2 : 1);
     const std::string_view name = bare.substr(0, bare.find('='));
     if (word[1] != '-' && is_flag_name(name)) word.insert(0, "-");
-    if (word.ends_with('=') && is_flag_name(name)) {
+    if (word.find('=') == word.size() - 1 && is_flag_name(name)) {
       word.pop_back();
       out.push_back(std::move(word));
       out.emplace_back();

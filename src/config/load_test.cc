@@ -340,6 +340,15 @@ TEST(Load, BadFlagsNameValueAndRange) {
   EXPECT_THAT(two, HasSubstr("--proxy-timeout="));
 }
 
+TEST(Load, AValueMayEndInAnEqualsSign) {
+  const Arguments arguments = {"--secure-access-keys=a=AAECAw==", "--mode", "uri", "-port=0", "word", "--nonsense"};
+  const auto got = load_options(server::Product::kIngress, arguments, {});
+  ASSERT_TRUE(got.has_value()) << got.error().err;
+  EXPECT_EQ(got->secure_access_keys.reveal(), "a=AAECAw==");
+  EXPECT_EQ(got->http_bind_address, ":0");
+  EXPECT_EQ(got->ingress.mode, front::opensandbox::Mode::kUri);
+}
+
 TEST(Load, SettingsOfLaterBuildsAreRefusedUnlessOff) {
   for (const char* flag : {"--https-bind-address=:8443", "--tls-cert-file=/c", "--mtls-mode=required",
                            "--enable-otel-metrics", "--enable-otel-metrics=true", "--enable-tracing"}) {
@@ -450,9 +459,9 @@ TEST(Schema, EveryMemberOfTheOptionStructsHasASetting) {
   EXPECT_EQ(members<wire::ConnectionOptions>(), 7U);
   EXPECT_EQ(members<proxy::RetryOptions>(), 5U);
   EXPECT_EQ(members<proxy::PoolOptions>(), 3U);
-  EXPECT_EQ(members<proxy::WebSocketOptions>(), 6U);
+  EXPECT_EQ(members<proxy::WebSocketOptions>(), 7U);
   EXPECT_EQ(members<proxy::LimitOptions>(), 4U);
-  EXPECT_EQ(members<proxy::ProxyOptions>(), 14U);
+  EXPECT_EQ(members<proxy::ProxyOptions>(), 15U);
   EXPECT_EQ(members<front::router::RouterOptions>(), 16U);
   EXPECT_EQ(members<front::router::AuthzOptions>(), 9U);
   EXPECT_EQ(members<front::router::CookieOptions>(), 5U);

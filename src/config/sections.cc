@@ -167,6 +167,8 @@ void add_times(std::vector<Setting>& all, std::string_view timeout_help) {
        duration("linger-timeout", SG_MEMBER(proxy.downstream.linger_timeout),
                 {Millis{1}, Millis{60'000}, "close at once"},
                 "After an early answer, how long the rest of the request is read and dropped."),
+       boolean("fin-ends-answer", SG_MEMBER(proxy.fin_ends_answer),
+               "A client's FIN cancels also an answer that has begun."),
        choice<bool>("half-close", SG_MEMBER(proxy.half_close_allowed), {{"cancel", false}, {"allow", true}},
                     "What a client's FIN before its answer means: it has gone, or it only stopped sending.")});
 }
@@ -217,6 +219,8 @@ void add_websocket(std::vector<Setting>& all) {
                           "WEBSOCKET_MAX_CONNECTIONS_PER_CLIENT", per_client, client_range),
        boolean("websocket-ping-is-activity", SG_MEMBER(proxy.websocket.ping_is_activity),
                "Count the client's pings and pongs as activity too."),
+       boolean("websocket-close-on-loss", SG_MEMBER(proxy.websocket.close_on_loss),
+               "Tell the client with close code 1011 when the sandbox's connection breaks; else its own is cut."),
        duration("websocket-close-grace", SG_MEMBER(proxy.websocket.close_grace),
                 {Millis{1}, Millis{60'000}, "cut at once"},
                 "From the router's own close frame to cutting the connection.")});

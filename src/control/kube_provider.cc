@@ -102,7 +102,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
     provider_.store_.resync_object(source_, object_json);
   }
   void on_resync_end(bool complete, std::string_view error) override {
-    if (!complete) provider_.note(Tone::kWarning, "resync: " + std::string(error));
+    if (!complete && !error.empty()) provider_.note(Tone::kWarning, "resync: " + std::string(error));
     const std::lock_guard lock(provider_.mutex_);
     provider_.store_.resync_end(source_, complete);
     provider_.mark_changed();

@@ -82,7 +82,7 @@ front::Inquiry Exchange::inquiry() const {
 
 void Exchange::advance() {
   if (phase_ == Phase::kIdle || phase_ == Phase::kOver) return;
-  if (status_ == 0 && down_->peer_gone()) return client_gone();
+  if ((status_ == 0 || services_.options.fin_ends_answer) && down_->peer_gone()) return client_gone();
   if (phase_ == Phase::kConnecting) {
     switch (up_->connect_state()) {
       case wire::H1ClientConnection::Connect::kPending:

@@ -30,6 +30,7 @@ struct WebSocketOptions {
   uint64_t message_bytes_max = 16 * 1024 * 1024;  ///< over all fragments, each direction; at least 1
   unsigned per_client_max = 64;                   ///< 0: off
   bool ping_is_activity = false;                  ///< count ping and pong from the client side as activity too
+  bool close_on_loss = true;                      ///< tell the client with a 1011 when the sandbox's connection breaks
   Millis close_grace{2'000};                      ///< from our close frame to cutting the connection
 };
 
@@ -50,6 +51,7 @@ struct ProxyOptions {
   Millis connect_total_timeout{0};      ///< all dials of a request together; 0: only its own time bounds them
   Millis expect_timeout{1'000};         ///< how long the sandbox may take for its 100 before we send it
   unsigned interim_responses_max = 16;  ///< 1xx heads before the final one
+  bool fin_ends_answer = false;         ///< a client's FIN cancels also an answer that has begun
   bool half_close_allowed = false;      ///< a client that shut down its sending side still gets its answer
   RetryOptions retry;
   PoolOptions pool;

@@ -10,6 +10,7 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "server/sign_route.h"
+#include "server/sign_token.h"
 #include "server/world.h"
 
 namespace {
@@ -24,6 +25,7 @@ constexpr std::string_view kUsage =
     "  proxy     route /USER/SANDBOX/... (replaces the Remote Agent Sandbox Proxy)\n"
     "  ingress   route to OpenSandbox sandboxes (replaces the OpenSandbox ingress)\n"
     "  sign-route   make or explain a signed route of the ingress\n"
+    "  sign-token   make a scoped token for the router\n"
     "\n"
     "  --help, --version\n"
     "`sandgate COMMAND --help` lists a command's flags.\n";
@@ -46,9 +48,17 @@ int serve(sandgate::server::Product product, std::span<const std::string> argume
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   const std::string_view command = words.empty() ? "" : std::string_view(words.front());
+  // Called by a product's name, through a link: that product, and every word is its own.
+  const std::string_view program = argc > 0 ? argv[0] : "";
+  for (const auto product : sandgate::config::all_products()) {
+    if (program.substr(program.rfind('/') + 1) == sandgate::config::schema_of(product).command) {
+      return serve(product, words);
+    }
+  }
   for (const auto product : sandgate::config::all_products()) {
     if (command == sandgate::config::schema_of(product).command) return serve(product, std::span(words).subspan(1));
   }
+  if (command == "sign-token") return sandgate::server::sign_token(std::span(words).subspan(1));
   if (command == "sign-route") return sandgate::server::sign_route(std::span(words).subspan(1));
   if (command == "--version" || command == "version") {
     std::printf("sandgate %s\n", SANDGATE_VERSION);
@@ -61,7 +71,8 @@ int main(int argc, char** argv) {
   if (command.empty()) {
     std::fprintf(stderr, "sandgate: a command is missing\n\n");
   } else {
-    std::fprintf(stderr, "sandgate: \"%s\" is not a command; accepted: router, proxy, ingress, sign-route\n\n",
+    std::fprintf(stderr,
+                 "sandgate: \"%s\" is not a command; accepted: router, proxy, ingress, sign-route, sign-token\n\n",
                  words.front().c_str());
   }
   std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);

@@ -145,6 +145,7 @@ class World {
   std::shared_ptr<const sandbox::RoutingTable> table_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<Endpoint> own_listeners_;
+  int exit_status_ = 1;  ///< of a failure
   Endpoint bound_;
   std::string health_bound_ = "off";
   std::string metrics_bound_ = "off";
@@ -157,6 +158,14 @@ Result<void> World::prepare() {
   if (!names) return tl::unexpected<Error>(names.error());
   names_ = std::move(*names);
 
+  auto front =
+      make_front(options_, {[this] { return source_ ? source_->stale() : Seconds(0); }, draining_, logger_, metrics_});
+  if (!front) {
+    exit_status_ = 2;  // a key, a file or an address that was configured is bad
+    return tl::unexpected<Error>(front.error());
+  }
+  front_ = std::move(*front);
+
   auto source = make_sandbox_source(options_, logger_);
   if (!source) return tl::unexpected<Error>(source.error());
   source_ = std::move(*source);
@@ -164,10 +173,6 @@ Result<void> World::prepare() {
     table_ = source_->first_table();
     source_->export_to(metrics_);
   }
-  auto front =
-      make_front(options_, {[this] { return source_ ? source_->stale() : Seconds(0); }, draining_, logger_, metrics_});
-  if (!front) return tl::unexpected<Error>(front.error());
-  front_ = std::move(*front);
   admin_.start();
   start_source();
   return {};
@@ -306,7 +311,7 @@ int World::give_up(const Error& error) {
   logger_.error("cannot go on", {{"error", error.message}});
   stop_background();
   std::fprintf(stderr, "sandgate: %s\n", error.message.c_str());
-  return 1;
+  return exit_status_;
 }
 
 bool World::all_done() const {

@@ -33,26 +33,39 @@ class TheDockerfile(unittest.TestCase):
         names = {stage.name for stage in self.recipe.stages}
         self.assertEqual({stage.base for stage in self.recipe.stages} - names, {"debian:bookworm-slim"})
 
+    def image(self, target, name):
+        """The instructions `name` of what becomes the image: the target and the stages it is based on."""
+        bases, stage = [], self.recipe.stage(target)
+        names = {each.name for each in self.recipe.stages}
+        while True:
+            bases.insert(0, stage)
+            if stage.base not in names:
+                return [value for each in bases for value in instructions(each, name)]
+            stage = self.recipe.stage(stage.base)
+
     def test_only_the_program_comes_from_the_build(self):
-        for target, program in (("router", "sandgate"), ("runtime", "sandgate-runtime")):
-            copies = instructions(self.recipe.stage(target), "COPY")
-            self.assertEqual(copies, [f"--from=build-{target} /out/{program} /usr/local/bin/{program}"])
+        for target in ("router", "proxy", "ingress"):
+            self.assertEqual(self.image(target, "COPY"), ["--from=build-router /out/sandgate /usr/local/bin/sandgate"])
+        self.assertEqual(self.image("runtime", "COPY"),
+                         ["--from=build-runtime /out/sandgate-runtime /usr/local/bin/sandgate-runtime"])
 
     def test_each_target_builds_only_its_own(self):
-        for target, other in (("router", "runtime"), ("runtime", "router")):
-            names = [stage.name for stage in self.recipe.needed_for(target)]
-            self.assertEqual(names, ["toolchain", f"build-{target}", target])
-            self.assertNotIn(other, " ".join(names))
+        gateway = ["toolchain", "build-router", "gateway"]
+        expected = {"router": [*gateway, "router"], "proxy": [*gateway, "proxy"], "ingress": [*gateway, "ingress"],
+                    "runtime": ["toolchain", "build-runtime", "runtime"]}
+        for target, names in expected.items():
+            self.assertEqual([stage.name for stage in self.recipe.needed_for(target)], names)
 
     def test_user_is_that_of_the_manifest(self):
         context = manifests.find(manifests.of_kind(manifests.load("sandbox_router.yaml"), "Deployment"),
                                  contract.POD + ".securityContext")
-        for target in ("router", "runtime"):
-            self.assertEqual(instructions(self.recipe.stage(target), "USER"),
-                             [f"{context['runAsUser']}:{context['runAsGroup']}"])
+        for target in ("router", "proxy", "ingress", "runtime"):
+            self.assertEqual(self.image(target, "USER")[-1], f"{context['runAsUser']}:{context['runAsGroup']}", target)
 
     def test_entry_points(self):
-        expected = {"router": ["/usr/local/bin/sandgate", "router"], "runtime": ["/usr/local/bin/sandgate-runtime"]}
+        expected = {"router": ["/usr/local/bin/sandgate", "router"], "proxy": ["/usr/local/bin/sandgate", "proxy"],
+                    "ingress": ["./ingress"], "runtime": ["/usr/local/bin/sandgate-runtime"]}
+        self.assertIn("ln -s /usr/local/bin/sandgate /ingress", " ".join(instructions(self.recipe.stage("ingress"), "RUN")))
         for target, command in expected.items():
             stage = self.recipe.stage(target)
             self.assertEqual([json.loads(value) for value in instructions(stage, "ENTRYPOINT")], [command])

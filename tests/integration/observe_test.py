@@ -105,7 +105,7 @@ class Names(Case):
         with self.rises("sandbox_router_requests_total", code="101"), self.router.connect() as client:
             client.send(request(origin, fields=ws.handshake_fields()))
             self.assertEqual(client.response().status, 101)
-            self.assertEqual(self.router.metric("sandgate_websockets_open"), 1)
+            self.assertTrue(eventually(lambda: self.router.metric("sandgate_websockets_open") == 1))
             client.send(ws.close_frame(1000, masked=True))
             self.assertEqual(ws.Frame(client).opcode, ws.CLOSE)
 
