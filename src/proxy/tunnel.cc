@@ -270,14 +270,12 @@ void Tunnel::finish_sending(End& to) {
 
 /// The sandbox's connection ended. Without a close frame before it the client is told with a real one.
 void Tunnel::upstream_lost() {
-  if (!options_.close_on_loss && up_.dead) return cut();
-  if (!kind_.websocket || !options_.close_on_loss || up_.watcher.close_seen() || close_code_ != 0 || down_.close_sent)
-    return;
+  if (!kind_.websocket || up_.watcher.close_seen() || close_code_ != 0 || down_.close_sent) return;
   if (down_.watcher.close_seen()) return;  // the client said goodbye first: how the sandbox takes it is its own affair
-  if (up_.dead) return begin_close(1011, "sandbox connection lost");
+  if (up_.dead && options_.close_on_loss) return begin_close(1011, "sandbox connection lost");
   // A FIN alone may be a half-close: tell the client, and go on carrying what it still sends. In the middle of a frame
   // the FIN it gets shows the cut.
-  if (up_.watcher.at_boundary()) {
+  if (options_.close_on_loss && up_.watcher.at_boundary()) {
     const http::ws::CloseFrame frame(1011, "sandbox connection lost", std::nullopt);
     down_.close_sent = true;
     send(down_, frame.bytes(), {});

@@ -322,7 +322,7 @@ class Faults(unittest.TestCase):
                     self.cluster.delete_sandbox("gone")
                 else:
                     # An empty memory at the same address; its versions begin with the time, in tenths of seconds.
-                    eventually(lambda: time.time() * 10 > reached + 10, "a later version")
+                    eventually(lambda: time.time() * 1e6 > reached, "a later version")
                     second = Cluster(api=api)
                     self.addCleanup(second.stop)
                     self.cluster = second
