@@ -416,7 +416,7 @@ class StopTest(unittest.TestCase):
                 try:
                     with contextlib.closing(runtime.connect()):
                         return False
-                except ConnectionRefusedError:
+                except (ConnectionRefusedError, ConnectionResetError):  # reset: it waited in a queue that was closed
                     return True
 
             wait_until(refused, "the end of listening")

@@ -196,7 +196,11 @@ void Store::apply_sandbox(SourceId id, SandboxRecord record, bool resync) {
     touch(source, key);
   }
   entry.seen = {id, source.epoch, entry.seen.resync_epoch};
-  if (!fresh && entry.own.uid != record.uid) key_of_uid_.erase(entry.own.uid);
+  if (!fresh && entry.own.uid != record.uid) {
+    key_of_uid_.erase(entry.own.uid);
+    entry.had_pod = false;
+  }
+  entry.had_pod |= pods_of_.contains(record.uid);
   key_of_uid_[record.uid] = key;
   if (options_.user_paths) {
     const std::string before = fresh ? std::string() : key_of(entry.own.user, entry.own.id);
@@ -244,6 +248,7 @@ void Store::apply_pod(SourceId id, PodObject pod, bool resync) {
       refresh_owner(old_owner);
     }
     pods_of_[owner].push_back(uid);
+    if (const auto key = key_of_uid_.find(owner); key != key_of_uid_.end()) sandboxes_.at(key->second).had_pod = true;
   }
   refresh_owner(owner);
 }
@@ -318,9 +323,15 @@ const PodObject* Store::pod_of(const SandboxRecord& record) const {
 
 std::optional<SandboxRecord> Store::merged(const SandboxEntry& entry) const {
   SandboxRecord record = entry.own;
-  if (record.kind != Kind::kSandbox || !pods_current_) return record;
-  // The Pod knows first: it is gone before the Sandbox's status says so, and its address may then be another's.
+  if (record.kind != Kind::kSandbox) return record;
   const PodObject* pod = pod_of(record);
+  // Without a word about Pods the Sandbox's own stands; but a Pod that is known to be gone stays gone: its address may
+  // be another's by now.
+  if (!pods_current_) {
+    const bool moved = pod != nullptr && !record.addresses.empty() && record.addresses != pod->addresses;
+    if (moved || (pod == nullptr && !entry.had_pod)) return record;
+  }
+  // The Pod knows first: it is gone before the Sandbox's status says so.
   record.addresses = pod != nullptr ? pod->addresses : std::vector<IpAddress>{};
   record.address.reset();
   if (!record.addresses.empty()) record.address = record.addresses.front();

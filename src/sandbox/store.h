@@ -66,8 +66,8 @@ class Store {
   void resync_object(SourceId source, std::string_view json);
   void resync_end(SourceId source, bool complete);
 
-  /// Are Pods being watched, and is that watch up to date? While it is not, a Sandbox's own addresses stand in for
-  /// those of its Pod.
+  /// Are Pods being watched, and is that watch up to date? While it is not, what is known of a Pod stays in force until
+  /// its Sandbox names another address, and a Sandbox whose Pod was never known is reached by its own addresses.
   void set_pods_current(bool current);
 
   /// Has every source had a complete list?
@@ -96,6 +96,7 @@ class Store {
   struct SandboxEntry {
     SandboxRecord own;  ///< as the object says, before its Pod is looked at
     Seen seen;
+    bool had_pod = false;  ///< has a Pod of this very object been known?
   };
   struct PodEntry {
     PodObject pod;

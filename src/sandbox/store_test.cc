@@ -138,6 +138,26 @@ TEST_F(StoreTest, ThePodKnowsFirst) {
   EXPECT_EQ(find("box").record->address, IpAddress::parse("10.0.0.1"));
 }
 
+// An API server that goes away must not move a single sandbox: requests on their way would fail, and pools be emptied.
+TEST_F(StoreTest, ABrokenWatchOfPodsChangesNothingThatIsKnown) {
+  const SourceId pods = store_.add_source(SourceKind::kPods);
+  list({json({}), json({.name = "b", .uid = "u2", .ip = "10.0.0.2"}),
+        json({.name = "c", .uid = "u3", .ip = "10.0.0.3"})});
+  store_.upsert(pods, pod_json("p1", "u1", "10.0.0.1", true));
+  store_.upsert(pods, pod_json("p2", "u2", "10.0.0.2", true));
+  store_.set_pods_current(true);
+  store_.remove(pods, pod_json("p2", "u2", "10.0.0.2", true));
+  const auto before = store_.build();
+  store_.set_pods_current(false);
+  EXPECT_EQ(find("box").record->pool_uid, "p1");
+  EXPECT_EQ(find("b").state, Lookup::State::kNotReady) << "its Pod is known to be gone";
+  EXPECT_EQ(find("c").record->pool_uid, "u3") << "nothing was ever known of its Pod";
+  for (const Departure& each : table_->departures()) {
+    if (each.pool_uid == "u3") continue;  // it may be reached again
+    EXPECT_LE(each.generation, before->generation()) << each.pool_uid;
+  }
+}
+
 TEST_F(StoreTest, WhatDepartsIsNamedForThePools) {
   list({json({}), json({.name = "b", .uid = "u2", .ip = "10.0.0.2"})});
   const auto first = store_.build();
@@ -251,7 +271,8 @@ std::string picture(const RoutingTable& table) {
   return out;
 }
 
-// After any sequence of events, duplicates and relists among them, the table equals the one a fresh list gives.
+// After any sequence of events, duplicates, relists and broken watches among them, the table equals the one a fresh
+// list gives.
 TEST(StorePropertyTest, AnySequenceEqualsAFreshList) {
   for (const bool user_paths : {false, true}) {
     for (unsigned seed = 1; seed <= 200; ++seed) {
@@ -260,7 +281,7 @@ TEST(StorePropertyTest, AnySequenceEqualsAFreshList) {
       Store store({.user_paths = user_paths}, [](const std::string&) {});
       const SourceId boxes = store.add_source(SourceKind::kSandboxes);
       const SourceId pods = store.add_source(SourceKind::kPods);
-      store.set_pods_current(!user_paths);
+      store.set_pods_current(true);
       std::map<std::string, std::string> world;      // by ns/name
       std::map<std::string, std::string> pod_world;  // by UID
       unsigned next_uid = 0;
@@ -317,15 +338,17 @@ TEST(StorePropertyTest, AnySequenceEqualsAFreshList) {
             for (const auto& [k, object] : world) store.list_object(boxes, object);
             store.list_end(boxes);
             break;
-          case 7:
+          case 7:  // the watch of Pods breaks and comes back
+            store.set_pods_current(below(2) == 0);
             store.build();
             break;
         }
       }
+      store.set_pods_current(true);
       Store fresh({.user_paths = user_paths}, [](const std::string&) {});
       const SourceId fresh_boxes = fresh.add_source(SourceKind::kSandboxes);
       const SourceId fresh_pods = fresh.add_source(SourceKind::kPods);
-      fresh.set_pods_current(!user_paths);
+      fresh.set_pods_current(true);
       fresh.list_begin(fresh_pods);
       for (const auto& [k, object] : pod_world) fresh.list_object(fresh_pods, object);
       fresh.list_end(fresh_pods);

@@ -229,7 +229,7 @@ class WebSocket(IngressCase):
 
     def test_no_connection_is_503(self):
         self.batch("dead", box(self).ip)
-        self.wait_known("dead")
+        self.wait_routed("dead")
         with self.ingress.connect() as client:
             client.send(raw("GET", "/", ["OpenSandbox-Ingress-To: dead-1", *ws.handshake_fields()]))
             got = client.response()

@@ -166,7 +166,7 @@ class Batch(IngressCase):
     def test_always_the_first_endpoint(self):
         first, second = box(self, name="first"), box(self, name="second")
         self.batch("sb", first.ip, second.ip)
-        self.wait_known("sb")
+        self.wait_routed("sb")
         for _ in range(4):
             self.assertEqual(told(self.to("sb"))["box"], "first")
 
@@ -232,7 +232,7 @@ class Agents(IngressCase):
         self.sandbox("terse", ips=["127.9.9.9"], conditions=[{"type": "Ready", "status": "False"}])
         for name in ("no-status", "no-route", "unready", "bare", "other", "terse"):
             self.wait_known(name)
-        eventually(lambda: b"fell over" in self.to("unready").body, "its status")
+        eventually(lambda: b"DependenciesNotReady" in self.to("terse").body, "the last status")
         for name, message in (
                 ("no-status", "sandbox no-status missing status"), ("no-route", "sandbox no-route has no serviceFQDN"),
                 ("unready", "sandbox unready not ready (PodFailed: it fell over)"),

@@ -4,11 +4,11 @@
 #include <charconv>
 
 #include "crypto/crypto.h"
+#include "crypto/signature.h"
 
 namespace sandgate::front::opensandbox {
 namespace {
 
-constexpr size_t kBlockSize = 64;
 constexpr size_t kStrongBytes = 16;
 
 std::string text_of(const crypto::Sha256& digest) { return {digest.begin(), digest.end()}; }
@@ -43,18 +43,6 @@ std::string base32(std::string_view bytes) {
 
 }  // namespace
 
-std::string hmac_sha256(std::string_view key, std::string_view message) {
-  std::string block(key.size() > kBlockSize ? text_of(crypto::sha256(key)) : std::string(key));
-  block.resize(kBlockSize, '\0');
-  const auto masked = [&](char mask) {
-    std::string pad = block;
-    for (char& c : pad) c = static_cast<char>(c ^ mask);
-    return pad;
-  };
-  const std::string inner = text_of(crypto::sha256(masked(0x36).append(message)));
-  return text_of(crypto::sha256(masked(0x5c).append(inner)));
-}
-
 std::string canonical_of(SignatureForm form, const SignedClaim& claim) {
   std::string text(form == SignatureForm::kShort ? "v1\nshort\n" : "sandgate-route-v1\n");
   if (form == SignatureForm::kStrong) text.append(claim.ns).append("\n");
@@ -67,7 +55,7 @@ std::string signature_of(SignatureForm form, const SignedClaim& claim, const Sig
   const std::string_view secret = key.secret.reveal();
   std::string signature;
   if (form == SignatureForm::kStrong) {
-    signature = base32(std::string_view(hmac_sha256(secret, canonical)).substr(0, kStrongBytes));
+    signature = base32(crypto::as_text(crypto::hmac_sha256(secret, canonical)).substr(0, kStrongBytes));
   } else {
     std::string inner;
     append_be32(inner, secret.size());

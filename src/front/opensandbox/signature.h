@@ -50,7 +50,4 @@ std::string to_base36(uint64_t value);
 /// Nothing when it is not is_expires().
 std::optional<uint64_t> from_base36(std::string_view text);
 
-/// RFC 2104 with SHA-256: 32 bytes.
-std::string hmac_sha256(std::string_view key, std::string_view message);
-
 }  // namespace sandgate::front::opensandbox

@@ -43,15 +43,11 @@ bool origin_form(std::string_view target, std::string_view& path, std::string_vi
   return false;
 }
 
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
-
 /// What never reaches a sandbox: our routing fields, what we set ourselves, and Expect of other kinds.
 constexpr http::FieldSet kNotForSandboxes{
     FieldId::kHost,        FieldId::kXSandboxId,    FieldId::kXSandboxNamespace, FieldId::kXSandboxPort,
     FieldId::kXSandboxUid, FieldId::kXSandboxPodIp, FieldId::kXSandboxTimeout,
 };
-constexpr http::FieldSet kForwardingFields{FieldId::kXForwardedFor, FieldId::kXForwardedHost, FieldId::kXForwardedProto,
-                                           FieldId::kForwarded};
 
 bool has_address(const sandbox::SandboxRecord& record, const IpAddress& address) {
   return record.address == address ||
@@ -68,7 +64,7 @@ bool is_reserved_name(std::string_view ns, std::string_view id) {
 RouterFrontEnd::RouterFrontEnd(RouterOptions options, bool allow_loopback_pod_ip, unsigned websockets_per_client_max,
                                const AuthzState* authz)
     : options_(std::move(options)),
-      trusted_(options_.trusted_proxies),
+      trust_(options_.trusted_proxies),
       allow_loopback_pod_ip_(allow_loopback_pod_ip),
       websockets_per_client_max_(websockets_per_client_max),
       authorizer_(options_.authz, options_.auth_token, authz) {}
@@ -95,7 +91,7 @@ void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
     fail_plan(plan, url ? Code::kBadRequest : Code::kNotFound);
     return;
   }
-  const bool path_routed = is_path_routed(path_of(path), options_.path_routing_prefix);
+  const bool path_routed = is_path_routed(without_query(path), options_.path_routing_prefix);
   Caller caller;
   if (!check_caller(inquiry, path_routed, path, plan, caller)) return;
   if (inquiry.body_too_large) {
@@ -118,14 +114,14 @@ void RouterFrontEnd::plan(const Inquiry& inquiry, Plan& plan) const {
   plan.timeout = parse_timeout(inquiry.head.first(FieldId::kXSandboxTimeout), options_.timeout);
   if (plan.websocket || !plan.upgrade.empty()) {
     plan.timeout = options_.timeout;
-    plan.client_key = policy::client_key(client_of(inquiry));
+    plan.client_key = policy::client_key(trust_.client_of(inquiry));
   }
   if (find_target(inquiry, route, plan)) plan.verdict = Verdict::kForward;
 }
 
 bool RouterFrontEnd::check_fixed_paths(const Inquiry& inquiry, std::string_view path, Plan& plan) const {
   const std::string_view method = inquiry.head.method();
-  if (path_of(path) != "/healthz" || (method != "GET" && method != "HEAD")) return true;
+  if (without_query(path) != "/healthz" || (method != "GET" && method != "HEAD")) return true;
   return answer_plan(plan, 200, R"({"status":"ok"})");
 }
 
@@ -176,7 +172,7 @@ bool RouterFrontEnd::check_namespace(const Route& route, const Inquiry& inquiry,
 bool RouterFrontEnd::check_grant(const Inquiry& inquiry, const Caller& caller, const Route& route,
                                  std::string_view path, Plan& plan) const {
   std::string_view host = plan.forwarded_host;
-  if (peer_is_trusted(inquiry.peer)) host = inquiry.head.first(FieldId::kXForwardedHost).value_or(host);
+  if (trust_.believes(inquiry.peer)) host = inquiry.head.first(FieldId::kXForwardedHost).value_or(host);
   if (!authorizer_.authorize(inquiry, caller, route, host, believed_scheme(inquiry), plan)) return false;
   return authorizer_.log_in(inquiry, caller, path, path.size() - route.path.size(), plan);
 }
@@ -260,29 +256,12 @@ bool RouterFrontEnd::find_target(const Inquiry& inquiry, const Route& route, Pla
 
 // --- edits -----------------------------------------------------------------------------------------------------
 
-bool RouterFrontEnd::peer_is_trusted(const Endpoint& peer) const {
-  return !trusted_.empty() && trusted_.contains(peer.address);
-}
-
 std::optional<std::string_view> RouterFrontEnd::believed_scheme(const Inquiry& inquiry) const {
-  if (!options_.authz.trust_forwarded_proto && !peer_is_trusted(inquiry.peer)) return std::nullopt;
+  if (!options_.authz.trust_forwarded_proto && !trust_.believes(inquiry.peer)) return std::nullopt;
   return inquiry.head.first(FieldId::kXForwardedProto);
 }
 
-policy::Client RouterFrontEnd::client_of(const Inquiry& inquiry) const {
-  if (!peer_is_trusted(inquiry.peer)) return {inquiry.peer.address, {}};
-  std::vector<std::string_view> lines;
-  for (const http::Field& f : inquiry.head.fields()) {
-    if (f.id == FieldId::kXForwardedFor) lines.push_back(inquiry.head.value(f));
-  }
-  return policy::find_client(inquiry.peer.address, lines, trusted_);
-}
-
-std::string RouterFrontEnd::client_ip(const Inquiry& inquiry) const {
-  const policy::Client client = client_of(inquiry);
-  if (client.address) return client.address->to_string();
-  return client.other.empty() ? "unknown" : std::string(client.other);
-}
+std::string RouterFrontEnd::client_ip(const Inquiry& inquiry) const { return trust_.client_ip(inquiry); }
 
 void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::RequestOut& out) const {
   const http::RequestHead& head = inquiry.head;
@@ -291,9 +270,9 @@ void RouterFrontEnd::edit_request(const Inquiry& inquiry, Plan& plan, http::Requ
   out.target = plan.path;
   out.authority = plan.target.authority;
   http::FieldSet drop = kNotForSandboxes;
-  const bool trusted = peer_is_trusted(inquiry.peer);
+  const bool trusted = trust_.believes(inquiry.peer);
   if (plan.strip_authorization) drop = drop.with(FieldId::kAuthorization);
-  if (!trusted) drop = drop.with(FieldId::kXRealIp).with(FieldId::kXForwardedOther);
+  if (!trusted) drop = drop | kClaimFields;
   if (!plan.websocket && plan.upgrade.empty()) {
     http::forward_fields(head, drop | kForwardingFields, out.fields);
   } else {

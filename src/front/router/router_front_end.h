@@ -4,10 +4,10 @@
 #include <string>
 
 #include "front/front_end.h"
+#include "front/request_parts.h"
 #include "front/router/authorizer.h"
 #include "front/router/options.h"
 #include "front/router/route.h"
-#include "policy/client_key.h"
 #include "sandbox/routing_table.h"
 
 namespace sandgate::front::router {
@@ -40,11 +40,9 @@ class RouterFrontEnd final : public FrontEnd {
 
   /// X-Forwarded-Proto, where it is believed.
   std::optional<std::string_view> believed_scheme(const Inquiry& inquiry) const;
-  policy::Client client_of(const Inquiry& inquiry) const;
-  bool peer_is_trusted(const Endpoint& peer) const;
 
   const RouterOptions options_;
-  const policy::TrustedProxies trusted_;
+  const Trust trust_;
   const bool allow_loopback_pod_ip_;
   const unsigned websockets_per_client_max_;
   const Authorizer authorizer_;

@@ -85,6 +85,13 @@ class IngressCase(unittest.TestCase):
     def wait_known(self, name, known=True):
         eventually(lambda: (self.to(name, port=1).status != 404) == known, f"{name} known: {known}")
 
+    def wait_routed(self, name):
+        """Known, and its status came too: that is an event of its own."""
+        def routed():
+            answer = self.to(name, port=1)
+            return answer.status != 404 and b"sandbox not ready" not in answer.body
+        eventually(routed, f"{name} routed")
+
     def to(self, name, target="/", *fields, port=PORT, method="GET", body=b"", client=None):
         """A request for sandbox `name` in this class's mode."""
         if self.mode == "uri":
