@@ -14,7 +14,8 @@ namespace sandgate::runtime {
 /// A request's head. Views are valid during Dialect::begin() only.
 struct Request {
   std::string_view method;
-  std::string_view path;  ///< as sent, still encoded, without the query
+  std::string_view path;   ///< as sent, still encoded, without the query
+  std::string_view query;  ///< as sent, without the question mark
   std::string_view content_type;
   std::string_view range;
   std::string_view if_range;

@@ -29,6 +29,11 @@ std::string_view path_of(std::string_view target) {
   return target.substr(0, target.find('?'));
 }
 
+std::string_view query_of(std::string_view target) {
+  const size_t mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+}
+
 /// First line with this name. For the few names http::FieldId does not know.
 std::string_view field(const http::RequestHead& head, std::string_view name) {
   for (const http::Field& f : head.fields()) {
@@ -54,6 +59,7 @@ void Exchange::begin(const http::RequestHead& head, const http::Framing& framing
   stream_.set_body_withheld(waits);
   Request request{.method = head.method(),
                   .path = path_of(head.target()),
+                  .query = query_of(head.target()),
                   .content_type = field(head, "Content-Type"),
                   .range = field(head, "Range"),
                   .if_range = field(head, "If-Range"),
@@ -161,7 +167,7 @@ void Exchange::send_head() {
       std::chrono::time_point_cast<std::chrono::system_clock::duration>(context_.loop.clock().wall())));
   head.fields.push_back({"Date", date});
   for (const auto& [name, value] : answer_->fields) head.fields.push_back({name, value});
-  const bool bodiless = head.status == 304;
+  const bool bodiless = head.status == 304 || head.status == 204;
   stream_.respond(head, bodiless ? http::Framing{} : http::Framing{http::BodyKind::kFixed, answer_size()}, close_);
 }
 

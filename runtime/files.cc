@@ -61,7 +61,7 @@ Result<std::vector<DirectoryEntry>> list_directory(const BaseDirectory& base, co
       return fail("the directory holds more than " + std::to_string(entries_max) + " entries (--list-entries-max)");
     }
     entries.push_back({std::string(name), static_cast<uint64_t>(status->st_size), S_ISDIR(status->st_mode),
-                       seconds_of(status->st_mtim)});
+                       seconds_of(status->st_mtim), status->st_mode & 07777U});
   }
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return entries;

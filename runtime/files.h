@@ -21,6 +21,7 @@ struct DirectoryEntry {
   uint64_t size = 0;
   bool directory = false;
   double modified = 0;  ///< seconds since 1970, with fractions
+  unsigned mode = 0;    ///< permission bits
 };
 
 /// The entries of a kDirectory location, sorted by name. Links are shown as what they lead to; links that

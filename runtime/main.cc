@@ -37,6 +37,9 @@ int main(int argc, char** argv) {
   }
   std::fprintf(stderr, "sandgate-runtime %s listening on %s, base directory %s\n", SANDGATE_VERSION,
                (*server)->local().to_string().c_str(), (*server)->base_dir().c_str());
+  if (const auto sandboxd = (*server)->sandboxd_local()) {
+    std::fprintf(stderr, "sandgate-runtime listening for sandboxd's REST on %s\n", sandboxd->to_string().c_str());
+  }
   (*server)->run();
   std::fputs("sandgate-runtime stopped\n", stderr);
   return 0;

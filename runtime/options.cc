@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <sstream>
 
 #include "base/strings.h"
@@ -107,22 +108,30 @@ void add_count(CLI::App& app, const char* name, size_t& target, size_t most, con
   app.add_option(name, target, help)->check(CLI::Range(size_t{1}, most).description(""))->type_name("COUNT");
 }
 
-/// The flags, bound to `options`.
-void add_flags(CLI::App& app, RuntimeOptions& options) {
-  WorkLimits& limits = options.limits;
+void add_address(CLI::App& app, const char* name, std::function<void(const Endpoint&)> take, const char* help) {
   app.add_option_function<std::string>(
-         "--bind-address",
-         [&options](const std::string& text) {
+         name,
+         [name, take = std::move(take)](const std::string& text) {
            const auto endpoint = read_bind_address(text);
            if (!endpoint) {
              throw CLI::ValidationError(
-                 "--bind-address",
-                 "'" + text + "' is not ADDRESS:PORT with a literal address, " + "[ADDRESS6]:PORT or :PORT");
+                 name, "'" + text + "' is not ADDRESS:PORT with a literal address, " + "[ADDRESS6]:PORT or :PORT");
            }
-           options.bind = *endpoint;
+           take(*endpoint);
          },
-         "Where to listen; port 0 takes any free one [0.0.0.0:8888]")
+         help)
       ->type_name("ADDRESS:PORT");
+}
+
+/// The flags, bound to `options`.
+void add_flags(CLI::App& app, RuntimeOptions& options) {
+  WorkLimits& limits = options.limits;
+  add_address(
+      app, "--bind-address", [&options](const Endpoint& where) { options.bind = where; },
+      "Where to listen; port 0 takes any free one [0.0.0.0:8888]");
+  add_address(
+      app, "--sandboxd-bind-address", [&options](const Endpoint& where) { options.sandboxd_bind = where; },
+      "Listen there too, where clients expect sandboxd's REST: :8080 [nowhere]");
   app.add_option("--base-dir", options.base_dir,
                  "Directory of all files, and where commands run; overrides SANDBOX_BASE_DIR [/app]")
       ->type_name("DIR");

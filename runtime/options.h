@@ -27,6 +27,7 @@ struct WorkLimits {
 
 struct RuntimeOptions {
   Endpoint bind{IpAddress::v4(0), 8888};
+  std::optional<Endpoint> sandboxd_bind = {};  ///< a second port, where sandboxd's is expected
   std::string base_dir = "/app";
   WorkLimits limits;
   size_t connections_max = 256;

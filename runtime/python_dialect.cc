@@ -1,10 +1,9 @@
 #include "runtime/python_dialect.h"
 
-#include <fcntl.h>
-
-#include <array>
+#include <algorithm>
 
 #include "runtime/execute_call.h"
+#include "runtime/file_answer.h"
 #include "runtime/files.h"
 #include "runtime/python_bodies.h"
 #include "runtime/upload_call.h"
@@ -57,41 +56,16 @@ Answer download(const BaseDirectory& base, std::string path, const Request& requ
   const Found found = find(base, std::move(path));
   if (!found.location) return found.location.error().outside ? denied() : message(404, "File not found");
   if (found.location->kind != Location::Kind::kFile) return message(404, "File not found");
-  auto file = open_file(*found.location, O_RDONLY);
-  struct stat status {};
-  if (!file || ::fstat(file->get(), &status) != 0) return message(404, "File not found");
-
-  const auto size = static_cast<uint64_t>(status.st_size);
-  const std::string tag = entity_tag(status);
-  const std::string modified = http_date(status.st_mtim.tv_sec);
-  Answer answer;
-  answer.with("ETag", tag).with("Last-Modified", modified).with("Accept-Ranges", "bytes");
-  if (!request.if_none_match.empty() && names_tag(request.if_none_match, tag)) {
-    answer.status = 304;
-    return answer;
+  std::optional<Answer> answer = file_answer(*found.location, request);
+  if (!answer) return message(404, "File not found");
+  if (answer->status == 416) {
+    answer->with("Content-Type", "application/json");
+    answer->body = python::message_body("Range not satisfiable: the file has " +
+                                        std::to_string(found.location->status.st_size) + " bytes");
+  } else if (answer->status != 304) {
+    answer->with("Content-Disposition", disposition(*found.location));
   }
-  answer.with("Content-Type", "application/octet-stream").with("Content-Disposition", disposition(*found.location));
-  // If-Range: the range holds only for the very version the client knows (RFC 9110 13.1.5).
-  const bool same_version = request.if_range.empty() || request.if_range == tag || request.if_range == modified;
-  const RangeAnswer range = same_version ? read_range(request.range, size) : RangeAnswer{};
-  switch (range.kind) {
-    case RangeAnswer::kWhole:
-      answer.body = FileBody{std::move(*file), 0, size};
-      break;
-    case RangeAnswer::kPart:
-      answer.status = 206;
-      answer.with("Content-Range", "bytes " + std::to_string(range.range.first) + "-" +
-                                       std::to_string(range.range.first + range.range.size - 1) + "/" +
-                                       std::to_string(size));
-      answer.body = FileBody{std::move(*file), range.range.first, range.range.size};
-      break;
-    case RangeAnswer::kUnsatisfiable: {
-      Answer refused = message(416, "Range not satisfiable: the file has " + std::to_string(size) + " bytes");
-      refused.with("Content-Range", "bytes */" + std::to_string(size));
-      return refused;
-    }
-  }
-  return answer;
+  return std::move(*answer);
 }
 
 Answer list(const BaseDirectory& base, std::string path, size_t entries_max) {

@@ -39,7 +39,14 @@ Result<std::unique_ptr<RuntimeServer>> RuntimeServer::create(const RuntimeOption
   auto signals = SignalWatch::create(server->loop_, *server->network_, *server);
   if (!signals) return tl::unexpected(signals.error());
   server->signals_ = std::move(*signals);
-  if (auto listening = server->listen(); !listening) return tl::unexpected(listening.error());
+  const auto local = server->listen(options.bind);
+  if (!local) return tl::unexpected(local.error());
+  server->local_ = *local;
+  if (options.sandboxd_bind) {
+    const auto second = server->listen(*options.sandboxd_bind);
+    if (!second) return tl::unexpected(second.error());
+    server->sandboxd_local_ = *second;
+  }
   return server;
 }
 
@@ -49,26 +56,28 @@ RuntimeServer::RuntimeServer(const RuntimeOptions& options, BaseDirectory base, 
       network_(std::move(network)),
       loop_(*network_, clock_),
       runner_(loop_, *network_, base_.fd(), options.limits.exec_concurrency_max),
-      dialect_(base_, runner_, options.limits),
+      python_(base_, runner_, options.limits),
+      sandboxd_(base_, options.limits, clock_, environ),
+      dialect_(python_, sandboxd_),
       context_(loop_, options.connection),
       server_(context_, *this, this),
       stop_timer_(*this) {}
 
 RuntimeServer::~RuntimeServer() { server_.abort_all(); }
 
-Result<void> RuntimeServer::listen() {
+Result<Endpoint> RuntimeServer::listen(const Endpoint& where) {
   io::ListenOptions listen_options;
   listen_options.reuse_port = false;  // a second runtime on the same address is a mistake, and shall hear of it
-  const auto fd = io::open_listener(options_.bind, listen_options);
+  const auto fd = io::open_listener(where, listen_options);
   if (!fd) return tl::unexpected(fd.error());
   auto listener = network_->sockets().adopt_listener(*fd);
   if (!listener) {
     ::close(*fd);
     return tl::unexpected(listener.error());
   }
-  local_ = (*listener)->local();
+  const Endpoint local = (*listener)->local();
   server_.add_listener(std::move(*listener));
-  return {};
+  return local;
 }
 
 void RuntimeServer::run() {
@@ -123,6 +132,7 @@ bool RuntimeServer::admit(const Endpoint&) { return server_.connections() < opti
 void RuntimeServer::on_stop_requested(int) {
   if (stopping_) return on_deadline(loop_.now());
   stopping_ = true;
+  sandboxd_.begin_stopping();
   server_.drain();
   runner_.signal_all(SIGTERM);
   // As process 1 we are everybody's last parent: pass the wish on to what was left in the background too.

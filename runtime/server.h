@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
+#include "runtime/both_dialects.h"
 #include "runtime/command.h"
 #include "runtime/exchange.h"
 #include "runtime/options.h"
 #include "runtime/paths.h"
-#include "runtime/python_dialect.h"
 #include "runtime/signals.h"
 #include "runtime/watch_network.h"
 #include "wire/server.h"
@@ -29,6 +30,8 @@ class RuntimeServer final : private wire::ServerSide,
   ~RuntimeServer();
 
   Endpoint local() const { return local_; }
+  /// Where sandboxd's port is, when one was asked for.
+  std::optional<Endpoint> sandboxd_local() const { return sandboxd_local_; }
   const std::string& base_dir() const { return base_.path(); }
   /// Serves until SIGTERM or SIGINT. Then: no new connections, SIGTERM to every command (as process 1, to
   /// every process), what runs may finish within the stop timeout, SIGKILL to the rest. A second signal cuts
@@ -37,7 +40,7 @@ class RuntimeServer final : private wire::ServerSide,
 
  private:
   RuntimeServer(const RuntimeOptions& options, BaseDirectory base, std::unique_ptr<WatchNetwork> network);
-  Result<void> listen();
+  Result<Endpoint> listen(const Endpoint& where);
   bool busy() const;
 
   // wire::ServerSide
@@ -66,12 +69,15 @@ class RuntimeServer final : private wire::ServerSide,
   io::Loop loop_;
   std::unique_ptr<SignalWatch> signals_;
   CommandRunner runner_;
-  PythonDialect dialect_;
+  PythonDialect python_;
+  SandboxdDialect sandboxd_;
+  BothDialects dialect_;
   wire::Context context_;
   std::unordered_map<wire::H1ServerConnection*, std::unique_ptr<Exchange>> exchanges_;
   wire::Server server_;
   io::DeadlineTimer stop_timer_;
   Endpoint local_;
+  std::optional<Endpoint> sandboxd_local_;
   const bool process_one_ = ::getpid() == 1;
   bool stopping_ = false;
   bool killed_ = false;    // the stop timeout is over, what was left got SIGKILL

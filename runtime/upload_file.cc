@@ -62,11 +62,12 @@ Result<void> UploadFile::write(std::string_view bytes) {
   return {};
 }
 
-Result<void> UploadFile::commit() {
+Result<void> UploadFile::commit(const Wish& wish) {
   const auto refuse = [&](int error) { return fail(errno_message(error, target_.canonical)); };
-  if (target_.kind == Location::Kind::kFile && ::fchmod(file_.get(), target_.status.st_mode & 0777) != 0) {
-    return refuse(errno);
-  }
+  std::optional<unsigned> mode = wish.mode;
+  if (!mode && target_.kind == Location::Kind::kFile) mode = target_.status.st_mode & 0777U;
+  if (mode && ::fchmod(file_.get(), *mode) != 0) return refuse(errno);
+  if (wish.to_disk && ::fsync(file_.get()) != 0) return refuse(errno);
   const auto parent = make_parents(target_);
   if (!parent) return refuse(parent.error().error);
   if (::renameat(target_.dir.get(), temporary_.c_str(), parent->get(), target_.name.c_str()) != 0) return refuse(errno);
