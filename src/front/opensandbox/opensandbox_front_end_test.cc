@@ -230,6 +230,29 @@ TEST_F(IngressTest, TransportFailures) {
   EXPECT_EQ(answer.body, "OpenSandbox Ingress: overloaded\n");
 }
 
+/// The sandbox was there when the request was planned, and is not when it is dialled (conformance found a body without
+/// a message).
+TEST_F(IngressTest, WhatWentWhileDialling) {
+  TestRequest good("GET /x HTTP/1.1\nHost: sb-8080", table.get());
+  const Plan made = plan(good);
+  ASSERT_EQ(made.verdict, Verdict::kForward);
+  Answer answer;
+  front().render({Side::kUpstream, Code::kSandboxNotReady}, made, false, answer);
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, "OpenSandbox Ingress: sandbox not ready: " + made.target.ns +
+                             "/sb: it stopped or moved before the request reached it\n");
+  EXPECT_EQ(field_of(answer, "Retry-After"), "1");
+  EXPECT_EQ(field_of(answer, "X-Sandgate-Error"), "sandbox_not_ready");
+  front().render({Side::kUpstream, Code::kSandboxNotFound}, made, false, answer);
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(answer.body, "OpenSandbox Ingress: sandbox not found: sb\n");
+  EXPECT_EQ(field_of(answer, "X-Sandgate-Error"), "sandbox_not_found");
+  options.hide_existence = true;
+  front().render({Side::kUpstream, Code::kSandboxNotReady}, made, false, answer);
+  EXPECT_EQ(answer.body,
+            "OpenSandbox Ingress: sandbox not ready: sb: it stopped or moved before the request reached it\n");
+}
+
 // --- access ----------------------------------------------------------------------------------------------------
 
 TEST_F(IngressTest, SignedRoutes) {

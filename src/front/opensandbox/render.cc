@@ -99,6 +99,13 @@ Rendered rendered(const Failure& failure, bool websocket) {
   return refused(failure);
 }
 
+/// plan() let the request through, and its sandbox went before it was reached: a message as plan() would give it now.
+std::string went_meanwhile(const Plan& plan, Code code, bool says_namespace) {
+  if (code == Code::kSandboxNotFound) return "sandbox not found: " + plan.subject;
+  const std::string name = says_namespace ? plan.target.ns + "/" + plan.subject : plan.subject;
+  return "sandbox not ready: " + name + ": it stopped or moved before the request reached it";
+}
+
 }  // namespace
 
 void OpenSandboxFrontEnd::render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const {
@@ -111,8 +118,15 @@ void OpenSandboxFrontEnd::render(const Failure& failure, const Plan& plan, bool 
     answer.fields.emplace_back("X-Content-Type-Options", "nosniff");
   }
   if (r.body == Body::kMessage) {
-    const std::string_view message = plan.message.empty() ? r.text : std::string_view(plan.message);
-    answer.body.assign("OpenSandbox Ingress: ").append(message).append("\n");
+    answer.body = "OpenSandbox Ingress: ";
+    if (!plan.message.empty()) {
+      answer.body.append(plan.message);
+    } else if (failure.code == Code::kSandboxNotFound || failure.code == Code::kSandboxNotReady) {
+      answer.body.append(went_meanwhile(plan, failure.code, !options_.hide_existence));
+    } else {
+      answer.body.append(r.text);
+    }
+    answer.body.append("\n");
   } else {
     answer.body = r.text;
     const bool says_why = failure.code == Code::kBadRequest && !failure.detail.empty();
