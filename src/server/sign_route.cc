@@ -116,9 +116,11 @@ void print_ingress_banner() {
   const std::string rule(50, '=');
   const std::string thin(50, '-');
   std::printf("%s\n OpenSandbox Ingress\n%s\n", rule.c_str(), thin.c_str());
-  std::printf(" Version     : sandgate %s\n Git Commit  : %s\n Build Time  : %s\n", SANDGATE_VERSION, SANDGATE_COMMIT,
+  const std::string_view image = SANDGATE_BUILD_VERSION;
+  const std::string version = "sandgate " SANDGATE_VERSION + (image.empty() ? "" : " (" + std::string(image) + ")");
+  std::printf(" Version     : %s\n Git Commit  : %s\n Build Time  : %s\n", version.c_str(), SANDGATE_COMMIT,
               SANDGATE_BUILD_DATE);
-  std::printf(" Compiler    : %s\n Platform    : linux/%s\n%s\n", __VERSION__, system.machine, rule.c_str());
+  std::printf(" Go Version  : none, C++ by compiler %s\n Platform    : linux/%s\n%s\n", __VERSION__, system.machine, rule.c_str());
 }
 
 }  // namespace sandgate::server

@@ -58,7 +58,10 @@ class Flags(unittest.TestCase):
         with Cluster() as cluster, Gateway("ingress", cluster) as ingress:
             banner = [line for line in ingress.program.lines[:12] if line and not line.startswith("{")]
             self.assertEqual((set(banner[0]), banner[1].strip(), set(banner[2])), ({"="}, "OpenSandbox Ingress", {"-"}))
-            self.assertEqual([line.split(":")[0] for line in banner[3:5]], [" Version     ", " Git Commit  "])
+            self.assertEqual([line[:15] for line in banner[3:8]], [" Version     : ", " Git Commit  : ", " Build Time  : ",
+                                                                   " Go Version  : ", " Platform    : "])
+            self.assertRegex(banner[5], r": \d{4}-\d\d-\d\d")
+            self.assertEqual(set(banner[8]), {"="})
 
 
 class Outages(unittest.TestCase):

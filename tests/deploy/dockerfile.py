@@ -99,7 +99,7 @@ def parse(text):
             stages.append(Stage(match[1], match[2] or str(len(stages)), []))
         elif stages:
             if name == "ARG":
-                raise DockerfileError(f"line {line}: ARG inside a stage is not understood here")
+                pairs(value)  # its default is needed: nothing is given while building here
             stages[-1].instructions.append(Instruction(line, name, value))
         elif name == "ARG":
             key, equals, default = value.partition("=")

@@ -54,7 +54,7 @@ class Builder:
         if stage.base in self.roots:
             rootfs.copy_root(self.roots[stage.base], root, self.deadline)
             before = self.states[stage.base]
-            return {**before, "environment": dict(before["environment"]), "volumes": list(before["volumes"])}
+            return {**before, "environment": dict(before["environment"]), "volumes": list(before["volumes"]), "defaults": {}}
         suite = re.fullmatch(r"debian:([a-z]+)-slim", stage.base)
         if not suite:
             raise dockerfile.DockerfileError(f"stage {stage.name}: {stage.base} is no debian:SUITE-slim and no earlier stage")
@@ -64,16 +64,20 @@ class Builder:
             rootfs.bootstrap(suite[1], base, self.work, self.deadline)
             print(f"  [{stage.base}] mmdebstrap  ({time.monotonic() - began:.1f} s)", flush=True)
         rootfs.copy_root(base, root, self.deadline)
-        return {"environment": {}, "cwd": "/", "user": "0", "entry_point": [], "arguments": [], "volumes": [], "ports": []}
+        return {"environment": {}, "defaults": {}, "cwd": "/", "user": "0", "entry_point": [], "arguments": [], "volumes": [],
+                "ports": []}
 
     def _step(self, stage, root, state, instruction):
         name, value = instruction.name, instruction.value
         if name == "RUN":
             if state["user"].split(":")[0] not in ("0", "root"):
                 raise dockerfile.DockerfileError(f"line {instruction.line}: RUN after USER is not understood here")
-            rootfs.run_in(root, dockerfile.command_words(value), state["environment"], state["cwd"], self.work, self.deadline)
+            rootfs.run_in(root, dockerfile.command_words(value), {**state["defaults"], **state["environment"]},
+                          state["cwd"], self.work, self.deadline)
         elif name == "COPY":
             self._copy(stage, root, state, instruction)
+        elif name == "ARG":  # with its default: what RUN sees, and not the image
+            state["defaults"].update(dockerfile.pairs(value))
         elif name == "ENV":
             state["environment"].update(dockerfile.pairs(dockerfile.expand(value, state["environment"])))
         elif name == "WORKDIR":

@@ -124,7 +124,7 @@ class TheReader(unittest.TestCase):
 
     def test_what_is_not_understood_is_refused(self):
         for text in ("", "RUN x\n", "ARG A\nFROM b\n", "FROM $NOTHING\n", "FROM a\nADD x y\n", "FROM a b c d\n",
-                     "FROM a\nRUN x \\\n", "FROM a\nRUN <<END\n", "FROM a\nARG x=1\n", "FROM a\nHEALTHCHECK NONE\n"):
+                     "FROM a\nRUN x \\\n", "FROM a\nRUN <<END\n", "FROM a\nARG x\n", "FROM a\nHEALTHCHECK NONE\n"):
             with self.subTest(text), self.assertRaises(dockerfile.DockerfileError):
                 dockerfile.parse(text)
 
