@@ -134,6 +134,15 @@ Answer<std::function<bool(const Stored&)>> ApiServer::selection(const Call& call
   };
 }
 
+namespace {
+
+std::string not_a_version(const std::string& text) {
+  const std::string quoted = json_quoted(text);
+  return "resourceVersion: Invalid value: " + quoted + ": strconv.ParseUint: parsing " + quoted + ": invalid syntax";
+}
+
+}  // namespace
+
 Answer<HttpAnswer> ApiServer::list(const Call& call) {
   const Route& route = call.route;
   const auto limit_text = call.param("limit");
@@ -143,9 +152,7 @@ Answer<HttpAnswer> ApiServer::list(const Call& call) {
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string version_text = call.param("resourceVersion");
   const auto asked = version_text.empty() ? std::optional<uint64_t>(0) : parse_decimal(version_text);
-  if (!asked)
-    return tl::unexpected(
-        bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
+  if (!asked) return tl::unexpected(bad_request("invalid resource version: " + not_a_version(version_text)));
   Continue from{store_.revision(), 0, ""};
   if (const std::string token = call.param("continue"); !token.empty()) {
     if (*asked > 0) {
@@ -203,9 +210,7 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string version_text = call.param("resourceVersion");
   const auto asked = version_text.empty() ? std::optional<uint64_t>(0) : parse_decimal(version_text);
-  if (!asked)
-    return tl::unexpected(
-        bad_request("Invalid value: " + json_quoted(version_text) + ": strconv.ParseUint: invalid syntax"));
+  if (!asked) return tl::unexpected(ApiError{500, "", not_a_version(version_text)});  // yes, 500: so does Kubernetes
   WatchRequest watch;
   watch.type = route.type;
   watch.version = route.version;

@@ -7,6 +7,7 @@
 #include "devcluster/discovery.h"
 #include "devcluster/object_rules.h"
 #include "devcluster/openapi.h"
+#include "devcluster/protobuf.h"
 #include "devcluster/table.h"
 
 namespace sandgate::devcluster {
@@ -200,7 +201,8 @@ HttpAnswer ApiServer::object_answer(const Call& call, uint16_t status, const Sto
 
 Answer<Json> ApiServer::body_of(const Call& call) const {
   const std::string_view type = call.request.field("Content-Type");
-  if (type.starts_with("application/vnd.kubernetes.protobuf") || type.starts_with("application/yaml")) {
+  if (type.starts_with("application/vnd.kubernetes.protobuf")) return object_from_protobuf(call.request.body);
+  if (type.starts_with("application/yaml")) {
     return tl::unexpected(
         unsupported_media_type("the body of the request was in an unknown format - accepted media types "
                                "include: application/json"));

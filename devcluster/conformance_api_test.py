@@ -96,7 +96,9 @@ class Objects(ApiTest):
         versioned = template("versioned")
         versioned["metadata"]["resourceVersion"] = "1"
         self.assertGreaterEqual(self.api.request("POST", self.templates, versioned).status, 400)
-        for wrong in ({"kind": "Sandbox"}, {"kind": ""}, {"apiVersion": "v1"}, {"apiVersion": ""}):
+        status = self.refused(self.api.request("POST", self.templates, {**template("x"), "kind": "Sandbox"}), 422, "Invalid")
+        self.assertEqual("kind", status["details"]["causes"][0]["field"])
+        for wrong in ({"kind": ""}, {"apiVersion": "v1"}, {"apiVersion": ""}):
             self.refused(self.api.request("POST", self.templates, {**template("x"), **wrong}), 400, "BadRequest")
         claims = "%s/namespaces/%s/sandboxclaims" % (EXTENSIONS, self.ns)
         status = self.refused(self.api.request("POST", claims, {"metadata": {"name": "x"}, "spec": {}}), 422, "Invalid")
@@ -217,6 +219,23 @@ class Objects(ApiTest):
         self.assertEqual("n1", self.api.get(pods + "/p").json()["spec"]["nodeName"])
         self.refused(self.api.request("POST", pods + "/p/binding", binding), 409, "Conflict")
         self.api.request("DELETE", pods + "/p", gracePeriodSeconds=0)
+
+    def test_a_pods_class_of_service_never_changes(self):
+        pods = "%s/namespaces/%s/pods" % (CORE, self.ns)
+        some, all_of_it = {"memory": "64Mi"}, {"cpu": "1", "memory": "64Mi"}
+        for name, resources, quality in (("none", {}, "BestEffort"), ("some", {"requests": some}, "Burstable"),
+                                         ("all", {"limits": all_of_it, "requests": all_of_it}, "Guaranteed"),
+                                         ("limits", {"limits": all_of_it}, "Guaranteed")):
+            made = self.api.create(pods, {"metadata": {"name": name, "annotations": STATIC}, "spec": {
+                "nodeName": "nowhere", "automountServiceAccountToken": False,
+                "containers": [{"name": "c", "image": "i", "resources": resources}]}})
+            self.assertEqual(quality, made["status"]["qosClass"])
+            path = pods + "/" + name
+            for other in {"BestEffort", "Burstable", "Guaranteed"} - {quality}:
+                self.api.patch(path + "/status", {"status": {"qosClass": other, "podIP": "127.0.0.9"}}, status=422)
+            kept = self.api.patch(path + "/status", {"status": {"qosClass": None, "phase": "Running"}})
+            self.assertEqual((quality, "Running"), (kept["status"]["qosClass"], kept["status"]["phase"]))
+            self.api.request("DELETE", path, gracePeriodSeconds=0)
 
     def test_kubectl_need_not_check_fields_itself(self):
         path = self.api.get("/openapi/v3").json()["paths"]["apis/agents.x-k8s.io/v1beta1"]["serverRelativeURL"]
@@ -389,7 +408,8 @@ class Watches(ApiTest):
 
     def test_bad_watches(self):
         answer = self.api.get(self.templates, watch="true", resourceVersion="nonsense")
-        self.assertEqual(400, answer.status, answer.body)
+        self.assertEqual(500, answer.status, answer.body)  # 400 for a list
+        self.refused(self.api.get(self.templates, resourceVersion="nonsense"), 400, "BadRequest")
         answer = self.api.get(self.templates, watch="true", sendInitialEvents="true", timeoutSeconds=1)
         self.refused(answer, 422, "Invalid")
 

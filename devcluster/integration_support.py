@@ -231,6 +231,12 @@ def program():
     return _SETUP["program"]
 
 
+def use(**setup):
+    """From now on the tests run on program=PATH_OF_SANDGATE_DEVCLUSTER, or on server=URL with token=TOKEN."""
+    _SETUP.clear()
+    _SETUP.update(setup)
+
+
 def real_api():
     """The API server named on the command line, or None: then the tests start a stand-in."""
     return Api(_SETUP["server"], _SETUP.get("token")) if "server" in _SETUP else None

@@ -407,6 +407,11 @@ void Node::report(Run& run) {
   if (object_in(json, {"status"}) == status) return;
   json["status"] = std::move(status);
   if (const auto done = api_.update_status(pods_, json); !done && done.error().code != 404) {
+    if (done.error().code != 409 && run.refusal != done.error().message) {
+      run.refusal = done.error().message;
+      std::fprintf(stderr, "sandgate-devcluster: status of Pod %s/%s: %s\n", run.ns.c_str(), run.name.c_str(),
+                   run.refusal.c_str());
+    }
     run.reported = false;
     wake_at(deadline_after(loop_.now(), kReportAgain), run.uid);
   }

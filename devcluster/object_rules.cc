@@ -54,6 +54,12 @@ Answer<void> check_shape(const ResourceType& type, const Json& body) {
   if (!body.is_object()) return tl::unexpected(bad_request("the body is not a JSON object"));
   const std::string kind = text_at(body, {"kind"});
   if (!kind.empty() && kind != type.kind) {
+    if (type.custom) {  // refused under the name it came with
+      ResourceType said = type;
+      said.kind = kind;
+      return tl::unexpected(invalid(said, text_at(body, {"metadata", "name"}), "kind",
+                                    "Invalid value: " + json_quoted(kind) + ": must be " + type.kind));
+    }
     return tl::unexpected(
         bad_request("the kind in the data (" + kind + ") does not match the expected kind (" + type.kind + ")"));
   }
@@ -146,6 +152,34 @@ Answer<void> check_content(const ResourceType& type, const Json& body) {
   return {};
 }
 
+std::string qos_class(const Json& pod) {
+  bool any = false;
+  bool guaranteed = true;
+  for (const Json& container : array_at(pod, {"spec", "containers"})) {
+    const Json& limits = object_in(container, {"resources", "limits"});
+    const Json& requests = object_in(container, {"resources", "requests"});
+    for (const char* resource : {"cpu", "memory"}) {
+      any = any || limits.contains(resource) || requests.contains(resource);
+      // A request that is left out is what the limit says.
+      guaranteed = guaranteed && limits.contains(resource) &&
+                   (!requests.contains(resource) || requests[resource] == limits[resource]);
+    }
+  }
+  return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+Answer<void> check_status(const ResourceType& type, const Json& before, Json& body) {
+  const std::string fixed = text_at(before, {"status", "qosClass"});
+  if (type.kind != "Pod" || fixed.empty()) return {};
+  const std::string wanted = text_at(body, {"status", "qosClass"});
+  if (!wanted.empty() && wanted != fixed) {
+    return tl::unexpected(invalid(type, text_at(body, {"metadata", "name"}), "status.qosClass",
+                                  "Invalid value: " + json_quoted(wanted) + ": field is immutable"));
+  }
+  object_at(body, "status")["qosClass"] = fixed;
+  return {};
+}
+
 void set_defaults(const ResourceType& type, Json& body, const std::string& now) {
   if (type.kind == "Sandbox") {
     Json& spec = object_at(body, "spec");
@@ -154,7 +188,7 @@ void set_defaults(const ResourceType& type, Json& body, const std::string& now) 
     Json& spec = object_at(body, "spec");
     if (!spec.contains("restartPolicy")) spec["restartPolicy"] = "Always";
     if (!spec.contains("terminationGracePeriodSeconds")) spec["terminationGracePeriodSeconds"] = 30;
-    if (!body.contains("status")) body["status"] = {{"phase", "Pending"}, {"qosClass", "BestEffort"}};
+    if (!body.contains("status")) body["status"] = {{"phase", "Pending"}, {"qosClass", qos_class(body)}};
   } else if (type.kind == "Service") {
     Json& spec = object_at(body, "spec");
     if (!spec.contains("type")) spec["type"] = "ClusterIP";

@@ -222,6 +222,7 @@ Answer<ObjectPtr> Objects::replace(const ResourceType& type, const ObjectPtr& ol
     next.erase("status");
     if (const Json* status = find(body, {"status"})) next["status"] = *status;
     body = std::move(next);
+    if (auto good = check_status(type, before, body); !good) return tl::unexpected(good.error());
   } else {
     if (type.has_status) {
       body.erase("status");

@@ -181,6 +181,10 @@ TEST(PodRun, PhasesAndStates) {
   EXPECT_EQ("Failed terminated", told(run));
   run.exit_code = 0;
   EXPECT_EQ("Succeeded terminated", told(run));
+  // Another class of service than the Pod's own would be refused with the whole status.
+  EXPECT_FALSE(pod_status(run, pod, now).contains("qosClass"));
+  EXPECT_EQ("Burstable",
+            text_at(pod_status(run, Json::parse(R"({"status":{"qosClass":"Burstable"}})"), now), {"qosClass"}));
 }
 
 TEST(Access, RulesOfServiceAccounts) {

@@ -50,7 +50,9 @@ std::string field_of(const Json& pod, const std::string& path, const std::string
 }  // namespace
 
 Json pod_status(const PodRun& run, const Json& pod, WallTime now) {
-  Json status{{"phase", phase_of(run)}, {"qosClass", "BestEffort"}, {"startTime", rfc3339(run.started)}};
+  Json status{{"phase", phase_of(run)}, {"startTime", rfc3339(run.started)}};
+  // The API server decides it when the Pod is made, and refuses every other.
+  if (const std::string qos = text_at(pod, {"status", "qosClass"}); !qos.empty()) status["qosClass"] = qos;
   if (run.ip) {
     status["podIP"] = run.ip->to_string();
     status["podIPs"] = Json::array({{{"ip", run.ip->to_string()}}});

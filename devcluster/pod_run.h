@@ -32,6 +32,7 @@ struct PodRun {
   int restarts = 0;
   int exit_code = 0;
   std::string problem;  // why it does not run
+  std::string refusal;  // what the API server last said against its status
   WallTime started{};
   MonoTime due_at{};  // not started before
   MonoTime kill_at = kFarFuture;
