@@ -11,6 +11,9 @@ namespace {
 constexpr int kTriesMax = 4;
 constexpr uint64_t kAnswerBytesMax = 64ull * 1024 * 1024;
 constexpr size_t kEventBytesMax = 8ull * 1024 * 1024;
+// Getting them may block, so it costs a thread; the calls of a burst share one answer. What expires meanwhile comes
+// back with 401 and is asked for again.
+constexpr Millis kCredentialKept{1000};
 
 KubeAccess access_by_hand(const KubernetesApi& api) {
   KubeAccess access;
@@ -76,9 +79,8 @@ Task<Result<void>> KubeApi::load(Scope& scope) {
   co_return Result<void>();
 }
 
-Task<Result<HttpRequest>> KubeApi::prepare(Scope& scope, std::string method, std::string path, std::string what) {
-  Result<void> ready = co_await load(scope);
-  if (!ready) co_return std::move(ready).error();
+Task<Result<KubeCredential>> KubeApi::credential(Scope& scope, std::string what) {
+  if (credential_ && Monotonic::now() < credential_until_) co_return *credential_;
   using Got = std::variant<KubeCredential, std::string>;
   auto stop = std::make_shared<std::stop_source>();
   const std::function<Got()> get = [credential = access_.credential, stop] { return credential(stop->get_token()); };
@@ -90,7 +92,22 @@ Task<Result<HttpRequest>> KubeApi::prepare(Scope& scope, std::string method, std
   if (const std::string* why = std::get_if<std::string>(&*got)) {
     co_return make_error(Errc::kubernetes, "cannot " + what + ": no credentials: " + *why);
   }
-  const KubeCredential& credential = std::get<KubeCredential>(*got);
+  credential_ = std::get<KubeCredential>(std::move(*got));
+  credential_until_ = Monotonic::now() + kCredentialKept;
+  co_return *credential_;
+}
+
+void KubeApi::refused() {
+  credential_.reset();
+  access_.refused();
+}
+
+Task<Result<HttpRequest>> KubeApi::prepare(Scope& scope, std::string method, std::string path, std::string what) {
+  Result<void> ready = co_await load(scope);
+  if (!ready) co_return std::move(ready).error();
+  Result<KubeCredential> got = co_await credential(scope, what);
+  if (!got) co_return std::move(got).error();
+  const KubeCredential& credential = *got;
   HttpRequest request;
   request.method = std::move(method);
   request.url = access_.server + path;
@@ -142,7 +159,7 @@ Task<Result<Json>> KubeApi::request(Scope& scope, KubeRequest wanted) {
     if (const auto after = find_header(reply.headers, "Retry-After")) outcome.retry_after = parse_retry_after(*after);
     if (outcome.status == 401 && !asked_again) {
       asked_again = true;
-      access_.refused();
+      refused();
       continue;
     }
     const std::string_view method = wanted.method == "GET" ? "GET" : "POST";  // what changes things is sent once
@@ -165,13 +182,19 @@ Task<Result<std::unique_ptr<WatchStream>>> open_watch(KubeApi& api, Scope& scope
   const int64_t seconds = std::clamp<int64_t>((scope.remaining().count() + 999) / 1000, 1, 600);
   path += path.find('?') == std::string::npos ? "?" : "&";
   path += "timeoutSeconds=" + std::to_string(seconds) + "&watch=true";
-  Result<HttpRequest> prepared = co_await api.prepare(scope, "GET", path, what);
-  if (!prepared) co_return std::move(prepared).error();
-  auto request = std::make_shared<HttpRequest>(std::move(*prepared));
-  request->streamed_answer = true;
-  auto transfer = std::make_unique<Transfer>(scope.engine(), *request);
-  transfer->start();
-  if (!co_await wait_head(scope, *transfer)) co_return scope.error("waiting to " + what);
+  std::shared_ptr<HttpRequest> request;
+  std::unique_ptr<Transfer> transfer;
+  for (int number = 1; number <= 2; ++number) {
+    Result<HttpRequest> prepared = co_await api.prepare(scope, "GET", path, what);
+    if (!prepared) co_return std::move(prepared).error();
+    request = std::make_shared<HttpRequest>(std::move(*prepared));
+    request->streamed_answer = true;
+    transfer = std::make_unique<Transfer>(scope.engine(), *request);
+    transfer->start();
+    if (!co_await wait_head(scope, *transfer)) co_return scope.error("waiting to " + what);
+    if (transfer->status() != 401) break;
+    api.refused();
+  }
   if (transfer->ended() && transfer->broken() != Broken::kNo) {
     co_return make_error(Errc::transport, "cannot " + what + ": " + transfer->what_broke());
   }

@@ -39,15 +39,20 @@ class KubeApi {
 
   /// A request line and headers with present credentials, for watches and tunnels.
   Task<Result<HttpRequest>> prepare(Scope& scope, std::string method, std::string path, std::string what);
+  /// The server answered 401: the next request asks for fresh credentials.
+  void refused();
   /// The API server's URL, once it is known.
   const std::string& origin() const { return access_.origin; }
 
  private:
   Task<Result<void>> load(Scope& scope);
+  Task<Result<KubeCredential>> credential(Scope& scope, std::string what);
 
   const ClientOptions& options_;
   bool loaded_ = false;
   KubeAccess access_;
+  std::optional<KubeCredential> credential_;
+  Instant credential_until_{};
 };
 
 /// One watch. Ends when the server ends it; who watches starts the next.

@@ -8,6 +8,7 @@ import dataclasses
 import http.client
 import http.server
 import threading
+import time
 
 _HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection")
 _PIECE = 65536
@@ -22,6 +23,8 @@ class Record:
     fields: list
     body: bytes
     status: int = 0
+    began: float = 0.0  # by the monotonic clock: when the request's head had come …
+    last: float = 0.0  # … and when the last piece of the answer so far was passed on
 
 
 class Recorder:
@@ -62,6 +65,7 @@ class Recorder:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     owner = None
 
     def log_message(self, *arguments):
@@ -70,7 +74,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_any(self):
         # self.path folds slashes at its start, the request line is as it came.
         target = self.requestline.split(" ")[1]
-        record = Record(self.owner.step, self.command, target, list(self.headers.items()), self._read_body())
+        began = time.monotonic()
+        record = Record(self.owner.step, self.command, target, list(self.headers.items()), self._read_body(), began=began)
         self.owner.note(record)
         connection = http.client.HTTPConnection(*self.owner.upstream, timeout=300)
         try:
@@ -122,11 +127,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(whole)
         elif bodiless or answer.getheader("Content-Length") is not None:
             self.end_headers()
+            record.last = time.monotonic()
             while not bodiless and (piece := answer.read1(_PIECE)):
+                record.last = time.monotonic()
                 self.wfile.write(piece)
         else:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             while piece := answer.read1(_PIECE):
+                record.last = time.monotonic()
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\n\r\n")

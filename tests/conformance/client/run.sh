@@ -28,5 +28,4 @@ if ! prepare >"${WORK}/client/prepare.log" 2>&1; then
   echo "conformance: the program of the suite could not be built (see ${WORK#"${REPO}"/}/client/prepare.log)" >&2
   exit 2
 fi
-export LD_LIBRARY_PATH="${PREFIX}/lib:$(dirname "$(find "${PREFIX}" -name 'libsandgate-client.so')")"
 exec "${WORK}/sdk-venv/bin/python" -W ignore "${HERE}/run.py" "${BIN}" "${WORK}/client" "${BUILD}/drive-shared" "$@"
