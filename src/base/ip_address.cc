@@ -112,14 +112,16 @@ uint32_t IpAddress::v4_bits() const {
 }
 
 std::string IpAddress::to_string() const {
-  std::string out;
   if (is_v4()) {
+    char text[16];
+    char* at = text;
     for (size_t i = 12; i < 16; ++i) {
-      if (i > 12) out += '.';
-      out += std::to_string(bytes_[i]);
+      if (i > 12) *at++ = '.';
+      at = std::to_chars(at, text + sizeof text, bytes_[i]).ptr;
     }
-    return out;
+    return {text, at};
   }
+  std::string out;
   const auto group = [&](size_t i) { return static_cast<unsigned>(bytes_[2 * i] << 8 | bytes_[2 * i + 1]); };
   size_t best_at = 8;
   size_t best_length = 1;  // a single zero group is not shortened (RFC 5952 4.2.2)

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,21 +12,60 @@ namespace sandgate {
 
 inline constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+/// The first eight bytes behind `at`, as they lie in memory.
+inline uint64_t load_word(const char* at) {
+  uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// to_lower() of eight bytes at once.
+inline constexpr uint64_t to_lower_word(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101ULL;
+  const uint64_t low_bits = word & (kOnes * 0x7f);  // adding to these can carry into bit 7 of the same byte only
+  const uint64_t past_z = low_bits + kOnes * (0x7f - 'Z');
+  const uint64_t from_a = low_bits + kOnes * (0x80 - 'A');
+  const uint64_t upper = (from_a & ~past_z & ~word) & (kOnes * 0x80);
+  return word | (upper >> 2);
+}
+
 /// ASCII case-insensitive equality; other bytes compare exactly.
 inline bool iequals(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (to_lower(a[i]) != to_lower(b[i])) return false;
+  if (a.size() < 8) {
+    for (size_t i = 0; i < a.size(); ++i) {
+      if (to_lower(a[i]) != to_lower(b[i])) return false;
+    }
+    return true;
   }
-  return true;
+  const auto same_at = [&](size_t i) {
+    const uint64_t left = load_word(a.data() + i);
+    const uint64_t right = load_word(b.data() + i);
+    return left == right || to_lower_word(left) == to_lower_word(right);
+  };
+  for (size_t i = 0; i + 8 <= a.size(); i += 8) {
+    if (!same_at(i)) return false;
+  }
+  return same_at(a.size() - 8);  // the rest, together with bytes that were equal before
 }
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/// Space and tab: the only blanks a field value may have.
+inline constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/// Where the first blank is; npos: there is none.
+inline size_t find_blank(std::string_view s) {
+  for (size_t i = 0; i < s.size(); ++i) {
+    if (is_blank(s[i])) return i;
+  }
+  return std::string_view::npos;
+}
+
 /// Without leading and trailing space and tab (the only blanks a field value may have: RFC 9110 5.5).
 inline std::string_view trim_blanks(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
   return s;
 }
 

@@ -24,6 +24,30 @@ TEST(StringsTest, CaseIsAsciiOnly) {
   }
 }
 
+// Words of eight bytes and their rests: every byte at every place of every length, against one byte at a time.
+TEST(StringsTest, CaseIsAsciiOnlyAtEveryPlace) {
+  for (size_t length = 1; length <= 18; ++length) {
+    for (size_t place = 0; place < length; ++place) {
+      std::string text(length, 'q');
+      std::string other(length, 'Q');
+      for (unsigned c = 0; c < 256; ++c) {
+        text[place] = static_cast<char>(c);
+        for (const unsigned d : {c, c ^ 0x20, c ^ 0x80, c + 1}) {
+          other[place] = static_cast<char>(d);
+          ASSERT_EQ(iequals(text, other), to_lower(text[place]) == to_lower(other[place]))
+              << length << " " << place << " " << c << " " << d;
+        }
+      }
+    }
+  }
+}
+
+TEST(StringsTest, Blanks) {
+  EXPECT_EQ(find_blank("ab c\td"), 2u);
+  EXPECT_EQ(find_blank("\ta"), 0u);
+  EXPECT_EQ(find_blank("a\r\n\v"), std::string_view::npos);
+}
+
 TEST(StringsTest, TrimTakesSpaceAndTabOnly) {
   EXPECT_EQ(trim_blanks(" \t a b \t "), "a b");
   EXPECT_EQ(trim_blanks(" \t "), "");

@@ -7,22 +7,21 @@
 #include "crypto/crypto.h"
 
 namespace sandgate::policy {
-namespace {
 
-constexpr std::string_view kBlanks = " \t";
-
-}  // namespace
-
-BearerVerdict check_bearer(std::optional<std::string_view> authorization, const Secret& token) {
-  SG_ASSERT(!token.empty());
-  if (!authorization) return BearerVerdict::kMissing;
+std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
+  if (!authorization) return std::nullopt;
   const std::string_view value = trim_blanks(*authorization);
-  const size_t gap = value.find_first_of(kBlanks);
-  if (gap == std::string_view::npos || !iequals(value.substr(0, gap), "bearer")) return BearerVerdict::kMissing;
-  const std::string_view given = value.substr(value.find_first_not_of(kBlanks, gap));
-  if (given.find_first_of(kBlanks) != std::string_view::npos) return BearerVerdict::kMissing;
+  const size_t gap = find_blank(value);
+  if (gap == std::string_view::npos || !iequals(value.substr(0, gap), "bearer")) return std::nullopt;
+  const std::string_view token = trim_blanks(value.substr(gap));
+  if (token.empty() || find_blank(token) != std::string_view::npos) return std::nullopt;
+  return token;
+}
+
+bool token_matches(std::string_view given, const Secret& token) {
+  SG_ASSERT(!token.empty());
   const bool ascii = std::none_of(given.begin(), given.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
-  return ascii && crypto::equal_constant_time(given, token.reveal()) ? BearerVerdict::kOk : BearerVerdict::kWrong;
+  return ascii && crypto::equal_constant_time(given, token.reveal());
 }
 
 }  // namespace sandgate::policy

@@ -1,7 +1,6 @@
-// The static bearer token (contract sandbox-router 1.8, rows 401).
+// Bearer tokens (contract sandbox-router 1.8, rows 401).
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -9,15 +8,13 @@
 
 namespace sandgate::policy {
 
-enum class BearerVerdict : uint8_t {
-  kOk,
-  kMissing,  ///< no field, not two words, or another scheme: "Missing or invalid Authorization header."
-  kWrong,    ///< another token, or one with bytes outside ASCII: "Invalid token."
-};
+/// What a caller shows as "Authorization: Bearer TOKEN". `authorization`: the value of the first Authorization line, if
+/// there is one. Words are parted by spaces and tabs; the scheme's case does not matter. Nothing when there is no
+/// field, when it has not two words, or another scheme: "Missing or invalid Authorization header."
+std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization);
 
-/// `authorization`: the value of the first Authorization line, if there is one. Words are parted by spaces
-/// and tabs; the scheme's case does not matter. The time taken depends on the token's length, not on its
+/// Is `given` the token? One with bytes outside ASCII never is. The time taken depends on the lengths, not on the
 /// bytes. `token` must not be empty: where none is set, nothing is to be checked.
-BearerVerdict check_bearer(std::optional<std::string_view> authorization, const Secret& token);
+bool token_matches(std::string_view given, const Secret& token);
 
 }  // namespace sandgate::policy

@@ -52,7 +52,7 @@ bool Authorizer::authenticate(const Inquiry& inquiry, bool path_routed, std::str
   if (!find_token(inquiry, path_routed, path, plan, caller)) return false;
   switch (options_.mode) {
     case AuthzMode::kAllowAll:
-      return check_static(inquiry, caller, plan);
+      return check_static(caller, plan);
     case AuthzMode::kScopedToken:
       return check_scoped(inquiry, plan, caller);
     case AuthzMode::kTokenReview:
@@ -72,7 +72,7 @@ bool Authorizer::find_token(const Inquiry& inquiry, bool path_routed, std::strin
   }
   const bool asks = options_.mode != AuthzMode::kAllowAll || !static_token_.empty();
   if (!asks) return true;
-  if (const auto token = bearer_token(inquiry.head.first(FieldId::kAuthorization))) {
+  if (const auto token = policy::bearer_token(inquiry.head.first(FieldId::kAuthorization))) {
     caller.source = Caller::Source::kHeader;
     caller.token = *token;
   } else if (parameter) {
@@ -89,20 +89,10 @@ bool Authorizer::find_token(const Inquiry& inquiry, bool path_routed, std::strin
   return true;
 }
 
-bool Authorizer::check_static(const Inquiry& inquiry, const Caller& caller, Plan& plan) const {
+bool Authorizer::check_static(const Caller& caller, Plan& plan) const {
   if (static_token_.empty()) return true;
-  if (caller.source == Caller::Source::kQuery || caller.source == Caller::Source::kCookie) {
-    return crypto::equal_constant_time(caller.token, static_token_.reveal()) || refuse(plan, Code::kBadToken);
-  }
-  switch (policy::check_bearer(inquiry.head.first(FieldId::kAuthorization), static_token_)) {
-    case policy::BearerVerdict::kOk:
-      return true;
-    case policy::BearerVerdict::kMissing:
-      return refuse(plan, Code::kUnauthenticated);
-    case policy::BearerVerdict::kWrong:
-      break;
-  }
-  return refuse(plan, Code::kBadToken);
+  if (caller.source == Caller::Source::kNone) return refuse(plan, Code::kUnauthenticated);
+  return policy::token_matches(caller.token, static_token_) || refuse(plan, Code::kBadToken);
 }
 
 bool Authorizer::check_scoped(const Inquiry& inquiry, Plan& plan, Caller& caller) const {

@@ -59,7 +59,7 @@ class Authorizer {
 
  private:
   bool find_token(const Inquiry& inquiry, bool path_routed, std::string_view& path, Plan& plan, Caller& caller) const;
-  bool check_static(const Inquiry& inquiry, const Caller& caller, Plan& plan) const;
+  bool check_static(const Caller& caller, Plan& plan) const;
   bool check_scoped(const Inquiry& inquiry, Plan& plan, Caller& caller) const;
   bool check_reviewed(const Inquiry& inquiry, const Caller& caller, Plan& plan) const;
   bool origin_allowed(const Inquiry& inquiry, std::string_view host, std::optional<std::string_view> scheme) const;

@@ -28,16 +28,6 @@ std::string_view without_default_port(std::string_view host, std::string_view sc
 
 }  // namespace
 
-std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
-  if (!authorization) return std::nullopt;
-  const std::string_view value = trim_blanks(*authorization);
-  const size_t gap = value.find_first_of(" \t");
-  if (gap == std::string_view::npos || !iequals(value.substr(0, gap), "bearer")) return std::nullopt;
-  const std::string_view token = trim_blanks(value.substr(gap));
-  if (token.empty() || token.find_first_of(" \t") != std::string_view::npos) return std::nullopt;
-  return token;
-}
-
 std::optional<std::string_view> take_query_param(std::string_view target, std::string_view name, std::string& rest) {
   const size_t mark = target.find('?');
   if (mark == std::string_view::npos) return std::nullopt;

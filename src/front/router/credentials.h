@@ -1,5 +1,5 @@
-// Where a request carries its token (contract sandbox-router 1.10): Authorization, else a query parameter, else a
-// cookie; and how the latter two are taken out again before a sandbox sees the request. Pure.
+// Where a browser's request carries its token (contract sandbox-router 1.10): a query parameter, else a cookie; and how
+// they are taken out again before a sandbox sees the request. Pure.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,6 @@
 #include "http/head.h"
 
 namespace sandgate::front::router {
-
-/// The second word of `Bearer TOKEN`, the scheme in any case; nothing for every other value.
-std::optional<std::string_view> bearer_token(std::optional<std::string_view> authorization);
 
 /// The raw value of the first parameter with exactly this name, and `rest`: the target without any of that name. A '?'
 /// that has nothing behind it any more goes too. Nothing, and `rest` untouched, when there is no such parameter.

@@ -9,15 +9,6 @@
 namespace sandgate::front::router {
 namespace {
 
-TEST(BearerToken, Table) {
-  EXPECT_EQ(bearer_token("Bearer abc"), "abc");
-  EXPECT_EQ(bearer_token(" bEaReR \t abc "), "abc");
-  for (const char* none : {"", "Bearer", "Bearer ", "abc", "Basic abc", "Bearerabc", "Bearer a b"}) {
-    EXPECT_EQ(bearer_token(none), std::nullopt) << none;
-  }
-  EXPECT_EQ(bearer_token(std::nullopt), std::nullopt);
-}
-
 TEST(TakeQueryParam, Table) {
   const struct {
     const char* target;

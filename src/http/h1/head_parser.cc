@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <bit>
+
+#include "base/strings.h"
 
 namespace sandgate::http::h1 {
 namespace {
@@ -31,24 +33,24 @@ const char* skip_class(const char* at, const char* end, uint8_t bits) {
   return at;
 }
 
-/// As skip_class(kValue), eight bytes at a time: stops at the first byte below 0x20 but tab, or 0x7f. Finding such a
-/// byte in a word may err towards "there is one" (a borrow can reach a neighbour), never the other way; the table then
-/// decides.
+/// As skip_class(kValue), eight bytes at a time: stops at the first byte below 0x20 but tab, or 0x7f. In a word the
+/// lowest such byte is found exactly; above it a borrow may point at a neighbour, which is looked at again later.
 const char* skip_value(const char* at, const char* end) {
+  static_assert(std::endian::native == std::endian::little, "the first byte is the lowest of a word");
   constexpr uint64_t kOnes = 0x0101010101010101ULL;
   constexpr uint64_t kHighs = 0x8080808080808080ULL;
   while (end - at >= 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, at, 8);
+    const uint64_t word = load_word(at);
     const uint64_t below_space = (word - kOnes * 0x20) & ~word;
     const uint64_t is_del = ((word ^ kOnes * 0x7f) - kOnes) & ~(word ^ kOnes * 0x7f);
-    if (((below_space | is_del) & kHighs) != 0) {
-      const char* stop = at + 8;
-      at = skip_class(at, stop, kValue);
-      if (at != stop) return at;
-    } else {
+    const uint64_t found = (below_space | is_del) & kHighs;
+    if (found == 0) {
       at += 8;
+      continue;
     }
+    at += std::countr_zero(found) / 8;
+    if (*at != '\t') return at;
+    ++at;
   }
   return skip_class(at, end, kValue);
 }
@@ -162,16 +164,16 @@ class Reader {
     at_ = skip_class(at_, end_, kToken);
     if (at_ == end_) return out_of_bytes();
     const auto name_size = static_cast<size_t>(at_ - name);
-    if (name_size == 0) return malformed(*at_ == ' ' || *at_ == '\t' ? "folded line" : "empty or bad field name");
+    if (name_size == 0) return malformed(is_blank(*at_) ? "folded line" : "empty or bad field name");
     if (*at_ != ':') return malformed("bad byte in field name");
     if (name_size > UINT16_MAX) return {HeadStatus::kTooLarge};
     ++at_;
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\t')) ++at_;
+    while (at_ != end_ && is_blank(*at_)) ++at_;
     const char* value = at_;
     at_ = skip_value(at_, end_);
     const char* value_end = at_;
     if (const HeadResult r = line_end(); r.status != HeadStatus::kComplete) return r;
-    while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
+    while (value_end != value && is_blank(value_end[-1])) --value_end;
     head.add({offset(name), offset(value), static_cast<uint32_t>(value_end - value), static_cast<uint16_t>(name_size),
               field_id({name, name_size})});
     return done();
@@ -209,7 +211,8 @@ HeadResult parse_field_section(std::string_view bytes, const HeadBounds& bounds,
 bool HeadScan::worth_parsing(std::string_view bytes) {
   constexpr std::string_view kBlankLine = "\r\n\r\n";
   const size_t from = searched_ > 3 ? searched_ - 3 : 0;
-  const bool complete = bytes.find(kBlankLine, from) != std::string_view::npos;
+  // Mostly one head has come, whole and nothing behind it.
+  const bool complete = bytes.ends_with(kBlankLine) || bytes.find(kBlankLine, from) != std::string_view::npos;
   searched_ = static_cast<uint32_t>(bytes.size());
   if (!complete && bytes.size() < next_look_) return false;
   next_look_ = static_cast<uint32_t>(bytes.size() * 2);

@@ -117,6 +117,11 @@ TEST(RequestHeadTest, EveryByteInEveryPlace) {
     EXPECT_EQ(taken("GET / HTTP/" + byte + ".1\r\n\r\n"), c == '1') << "major version " << c;
     EXPECT_EQ(taken("GET / HTTP/1.1" + byte + "\r\n\r\n"), false) << "after the version " << c;
     EXPECT_EQ(taken("GET / HTTP/1.1\r\nX" + byte + "Y: z\r\n\r\n"), token(c) || c == ':') << "name " << c;
+    for (size_t place = 0; place <= 17; ++place) {  // values are read in words of eight bytes
+      const std::string value = std::string(place, '\x80') + byte + std::string(17 - place, ' ') + "\tz";
+      EXPECT_EQ(taken("GET / HTTP/1.1\r\nX: " + value + "\r\n\r\n"), c == '\t' || (c >= 0x20 && c != 0x7f))
+          << place << " " << c;
+    }
     EXPECT_EQ(taken("GET / HTTP/1.1\r\nX: y" + byte + "z\r\n\r\n"), c == '\t' || (c >= 0x20 && c != 0x7f))
         << "value " << c;
     EXPECT_EQ(taken("GET / HTTP/1.1" + byte + "\n\r\n"), c == '\r') << "line end " << c;
