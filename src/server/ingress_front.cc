@@ -27,6 +27,11 @@ class Renewal final : public front::opensandbox::RenewSink {
   static Result<std::unique_ptr<Renewal>> create(const RenewOptions& options, const FrontWorld& world) {
     auto dsn = control::parse_redis_dsn(options.redis_dsn);
     if (!dsn) return fail("Failed to create Redis client for renew-intent: " + dsn.error().message);
+    if (!dsn->ignored.empty()) {
+      std::string names;
+      for (const std::string& name : dsn->ignored) names.append(names.empty() ? "" : ", ").append(name);
+      world.logger.warn("options of renew-intent-redis-dsn have no effect here", {{"options", names}});
+    }
     control::RenewSenderOptions sender;
     sender.redis.dsn = std::move(*dsn);
     sender.queue_key = options.queue_key;

@@ -1,5 +1,6 @@
 """The OpenSandbox ingress, contract opensandbox-ingress 1 and 11: flags as Go programs take them, start, stop, outages."""
 import base64
+import os
 import signal
 import subprocess
 import threading
@@ -117,6 +118,33 @@ class Outages(unittest.TestCase):
         cluster.fault("resume")
         ingress.wait_serving()
         self.assertEqual(ingress.probe("/readyz").status, 200)
+
+
+class Rights(unittest.TestCase):
+    def test_namespace_alone_where_the_list_of_all_is_forbidden(self):
+        """Section 1, issue 1: who may read one namespace only gives it as --namespace."""
+        cluster = Cluster("--user", "t-narrow=narrow", "--deny", "narrow:list,watch:batchsandboxes:-",
+                          "--namespaces", "team-a,team-b")
+        self.addCleanup(cluster.stop)
+        self.assertIn("user: {}", cluster.kubeconfig_text)
+        narrow = os.path.join(cluster.folder.name, "narrow")
+        with open(narrow, "w", encoding="utf-8") as out:
+            out.write(cluster.kubeconfig_text.replace("user: {}", "user: {token: t-narrow}"))
+        here, there = box(self, name="here"), box(self, name="there")
+        cluster.batch("here", ns="team-a", endpoints=[here.ip])
+        cluster.batch("there", ns="team-b", endpoints=[there.ip])
+        # Who may list all watches all, whatever --namespace says.
+        with Gateway("ingress", cluster, "--namespace=team-a") as ingress:
+            self.assertEqual([self.get(ingress, name) for name in ("here", "there")], [200, 200])
+        with Gateway("ingress", cluster, "--namespace=team-a", kubeconfig=narrow) as ingress:
+            self.assertEqual([self.get(ingress, name) for name in ("here", "there")], [200, 404])
+            late = box(self, name="late")
+            cluster.batch("late", ns="team-a", endpoints=[late.ip])
+            eventually(lambda: self.get(ingress, "late") == 200, "a sandbox made later")
+
+    @staticmethod
+    def get(ingress, name):
+        return ingress.get("/", f"OpenSandbox-Ingress-To: {name}-{PORT}").status
 
 
 class Stop(unittest.TestCase):
