@@ -11,8 +11,9 @@ namespace {
 /// One of the two segments that pick the sandbox, decoded; false: it can name nothing.
 bool decode_segment(std::string_view raw, std::string& out) {
   if (!percent_decode(raw, out) || out.empty() || out == "." || out == "..") return false;
-  const bool bad = std::any_of(out.begin(), out.end(),
-                               [](char c) { return c == '/' || c == '\\' || (c >= 0 && c < 0x20) || c == 0x7f; });
+  const bool bad = std::any_of(out.begin(), out.end(), [](char c) {
+    return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
   return !bad && is_utf8(out);
 }
 
