@@ -49,7 +49,8 @@ BUILD_TIME=${BUILD_TIME:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}
 [[ $TAG =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] ||
   fail "TAG is '$TAG'; accepted: up to 128 letters, digits and ._-, beginning with a letter, a digit or _"
 for value in "$VERSION" "$GIT_COMMIT" "$BUILD_TIME"; do
-  [[ $value =~ ^[A-Za-z0-9.:+_-]*$ ]] || fail "'$value' is in VERSION, GIT_COMMIT or BUILD_TIME; accepted: letters, digits and .:+_-"
+  [[ $value =~ ^[A-Za-z0-9.:+_-]*$ ]] ||
+    fail "'$value' is in VERSION, GIT_COMMIT or BUILD_TIME; accepted: letters, digits and .:+_-"
 done
 case $PUSH in
   true) output=--push ;;

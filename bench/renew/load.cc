@@ -1,5 +1,5 @@
-// Requests at a fixed rate to the ingress, whatever the answers do: each is due at a moment of its own, and its time counts
-// from then, also while it waits for a connection. One thread; prints one line of JSON.
+// Requests at a fixed rate to the ingress, whatever the answers do: each is due at a moment of its own, and its time
+// counts from then, also while it waits for a connection. One thread; prints one line of JSON.
 //
 //   load PORT RATE SECONDS CONNECTIONS SANDBOXES WARM_SECONDS
 //
@@ -58,11 +58,13 @@ size_t length_of(const std::string& answer) {
 class Load {
  public:
   Load(uint16_t port, double rate, double seconds, size_t connections, unsigned sandboxes, double warm_seconds)
-      : step_ns_(1e9 / rate), warm_(static_cast<uint64_t>(rate * warm_seconds)),
-        total_(warm_ + static_cast<uint64_t>(rate * seconds)), connections_(connections) {
+      : step_ns_(1e9 / rate),
+        warm_(static_cast<uint64_t>(rate * warm_seconds)),
+        total_(warm_ + static_cast<uint64_t>(rate * seconds)),
+        connections_(connections) {
     for (unsigned i = 0; i < sandboxes; ++i) {
-      requests_.push_back("GET /b/100 HTTP/1.1\r\nHost: ingress.example\r\nOpenSandbox-Ingress-To: sb" + std::to_string(i) +
-                          "-9000\r\nUser-Agent: renew-bench\r\nAccept: */*\r\n\r\n");
+      requests_.push_back("GET /b/100 HTTP/1.1\r\nHost: ingress.example\r\nOpenSandbox-Ingress-To: sb" +
+                          std::to_string(i) + "-9000\r\nUser-Agent: renew-bench\r\nAccept: */*\r\n\r\n");
     }
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     sockaddr_in to{};
@@ -106,7 +108,8 @@ class Load {
     c.due = c.waiting.front();
     c.waiting.pop_front();
     const std::string& request = requests_[next_sandbox_++ % requests_.size()];
-    if (send(c.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) give_up("send");
+    if (send(c.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+      give_up("send");
   }
 
   void take(Connection& c) {
@@ -126,7 +129,8 @@ class Load {
   void report() {
     std::sort(times_us_.begin(), times_us_.end());
     const auto at = [&](double share) {
-      return times_us_[std::min(times_us_.size() - 1, static_cast<size_t>(share * static_cast<double>(times_us_.size())))];
+      return times_us_[std::min(times_us_.size() - 1,
+                                static_cast<size_t>(share * static_cast<double>(times_us_.size())))];
     };
     std::printf("{\"requests\":%zu,\"bad\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n", times_us_.size(),
                 static_cast<unsigned long long>(bad_), at(.5), at(.99), times_us_.back());
@@ -153,8 +157,17 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "load PORT RATE SECONDS CONNECTIONS SANDBOXES WARM_SECONDS\n");
     return 2;
   }
-  Load(static_cast<uint16_t>(std::atoi(argv[1])), std::atof(argv[2]), std::atof(argv[3]),
-       static_cast<size_t>(std::atoi(argv[4])), static_cast<unsigned>(std::atoi(argv[5])), std::atof(argv[6]))
+  double numbers[6];
+  for (int i = 0; i < 6; ++i) {
+    char* end = nullptr;
+    numbers[i] = std::strtod(argv[i + 1], &end);
+    if (end == argv[i + 1] || *end != '\0' || !(numbers[i] >= 0 && numbers[i] <= 1e6)) {
+      std::fprintf(stderr, "load: '%s' is not a number from 0 to 1000000\n", argv[i + 1]);
+      return 2;
+    }
+  }
+  Load(static_cast<uint16_t>(numbers[0]), numbers[1], numbers[2], static_cast<size_t>(numbers[3]),
+       static_cast<unsigned>(numbers[4]), numbers[5])
       .run();
   return 0;
 }

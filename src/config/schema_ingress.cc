@@ -103,7 +103,10 @@ void add_main(std::vector<Setting>& all) {
                "Redirect paths with `//`, `/./` and `/../`, as the replaced program did."),
        boolean("hide-existence", SG_MEMBER(ingress.hide_existence),
                "Answer 404 for a protected sandbox to who may not use it."),
-       cluster_domain(), pod_networks(), allow_loopback(), trusted_proxies(), log_level()});
+       cluster_domain(), pod_networks(), allow_loopback(), trusted_proxies(), log_level(),
+       with_environment(text("log-output", "TARGET,...", SG_MEMBER(log_output), any_text, "stdout, stderr and paths",
+                             "Where the log goes; a file is exchanged at 100 MiB, 10 old ones stay for 30 days."),
+                        "OPENSANDBOX_LOG_OUTPUT")});
 }
 
 void add_access(std::vector<Setting>& all) {
@@ -115,7 +118,13 @@ void add_access(std::vector<Setting>& all) {
                                 {{"off", StrongSignatures::kOff},
                                  {"accept", StrongSignatures::kAccept},
                                  {"require", StrongSignatures::kRequire}},
-                                "Signatures of 128 bits beside those of 32: not recognised, accepted, or demanded.")});
+                                "Signatures of 128 bits beside those of 32: not recognised, accepted, or demanded."),
+       number("signature-refusals-max", "COUNT", SG_MEMBER(ingress.signature_limits.refusals_max), {100, 1'000'000, {}},
+              "Refused signatures of one source address in a minute; past it the answer is 429. Good ones are served."),
+       number(
+           "signature-attempts-max", "COUNT", SG_MEMBER(ingress.signature_limits.attempts_max), {100, 100'000'000, {}},
+           "Refused signatures of one source address in a minute, after which only signatures are looked at that were "
+           "good before: nobody tries them all.")});
 }
 
 void add_renew(std::vector<Setting>& all) {
@@ -226,8 +235,8 @@ Schema ingress_schema() {
     return s.name == "log-level" && std::exchange(seen, true);
   });
   for (Setting& s : schema.settings) {
-    // The variables of the other products.
-    s.environment = {};
+    // The others' variables are those of the other products.
+    if (s.name != "log-output") s.environment = {};
   }
   rename_for_go(schema.settings);
   schema.absent = kLater;

@@ -2,11 +2,9 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -75,13 +73,13 @@ class Ring final : public LogSink {
 };
 
 struct LogWriter::State {
-  explicit State(int descriptor) : fd(descriptor) {}
+  explicit State(std::unique_ptr<LogOutput> to) : output(std::move(to)) {}
 
-  const int fd;
+  const std::unique_ptr<LogOutput> output;  ///< the thread's
   std::atomic<bool> reader_sleeps{false};
   std::atomic<uint32_t> doorbell{0};
   std::atomic<bool> stopping{false};
-  std::atomic<uint64_t> lost{0};  ///< lines the descriptor refused
+  std::atomic<uint64_t> lost{0};  ///< lines the output refused
 
   mutable std::mutex mutex;  ///< guards what is below
   std::vector<std::unique_ptr<Ring>> rings;
@@ -96,27 +94,11 @@ struct LogWriter::State {
     return list;
   }
 
-  /// Writes all of `bytes`. A descriptor that fails for good loses them, counted by line.
-  void write_out(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-      if (n > 0) {
-        bytes.remove_prefix(static_cast<size_t>(n));
-      } else if (n < 0 && errno == EAGAIN) {
-        // allow(sleep): the writer thread may wait, nobody waits for it
-        std::this_thread::sleep_for(kGather);  // somebody else made it non-blocking; no harm in waiting here
-      } else if (n == 0 || errno != EINTR) {
-        lost.fetch_add(static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n')));
-        return;
-      }
-    }
-  }
-
   /// Everything up to the ring's present end, so that the next ring's lines start at the start of a line.
   void drain(Ring& ring) {
     const uint64_t until = ring.head();
     for (std::string_view piece = ring.peek(until); !piece.empty(); piece = ring.peek(until)) {
-      write_out(piece);
+      lost.fetch_add(output->write(piece));
       ring.consume(piece.size());
     }
   }
@@ -146,7 +128,7 @@ struct LogWriter::State {
   }
 };
 
-LogWriter::LogWriter(int fd) : state_(std::make_shared<State>(fd)) {
+LogWriter::LogWriter(std::unique_ptr<LogOutput> output) : state_(std::make_shared<State>(std::move(output))) {
   state_->thread = std::thread([state = state_] { state->run(); });
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "observe/log_output.h"
 
 namespace sandgate::observe {
 
@@ -26,7 +27,8 @@ class LogSink {
 class LogWriter {
  public:
   /// Writes to `fd`, which stays the caller's.
-  explicit LogWriter(int fd);
+  explicit LogWriter(int fd) : LogWriter(LogOutput::to_descriptor(fd)) {}
+  explicit LogWriter(std::unique_ptr<LogOutput> output);
   /// As stop() with its default.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
@@ -40,7 +42,7 @@ class LogWriter {
   /// something was given up.
   bool stop(Millis patience = Millis{2'000});
 
-  /// Lines dropped because a ring was full, or because the descriptor failed. Any thread.
+  /// Lines dropped because a ring was full, or because the descriptor or file failed. Any thread.
   uint64_t dropped() const;
 
  private:

@@ -67,6 +67,7 @@ struct ServerOptions {
   bool allow_unauthenticated = false;
   bool access_log = true;
   std::string log_level = "info";     ///< debug, info, warn, error
+  std::string log_output;             ///< as observe::LogOutput::open() reads it; empty: stdout
   std::string api_keys_file;          ///< path mode; empty: no keys are asked for
   std::vector<std::string> warnings;  ///< bad values that were replaced by defaults: printed at start
 

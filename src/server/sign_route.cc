@@ -120,7 +120,8 @@ void print_ingress_banner() {
   const std::string version = "sandgate " SANDGATE_VERSION + (image.empty() ? "" : " (" + std::string(image) + ")");
   std::printf(" Version     : %s\n Git Commit  : %s\n Build Time  : %s\n", version.c_str(), SANDGATE_COMMIT,
               SANDGATE_BUILD_DATE);
-  std::printf(" Go Version  : none, C++ by compiler %s\n Platform    : linux/%s\n%s\n", __VERSION__, system.machine, rule.c_str());
+  std::printf(" Go Version  : none, C++ by compiler %s\n Platform    : linux/%s\n%s\n", __VERSION__, system.machine,
+              rule.c_str());
 }
 
 }  // namespace sandgate::server

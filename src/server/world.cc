@@ -75,11 +75,11 @@ struct WorkerThread {
 
 class World {
  public:
-  explicit World(const ServerOptions& options)
+  World(const ServerOptions& options, std::unique_ptr<observe::LogOutput> log)
       : options_(options),
         descriptors_(raise_descriptor_limit()),
         proxy_options_(resolved(options.proxy, descriptors_)),
-        log_writer_(STDOUT_FILENO),
+        log_writer_(std::move(log)),
         logger_(log_writer_.add_ring(), observe::parse_level(options.log_level).value_or(observe::LogLevel::kInfo)),
         metrics_(options.router.allowed_namespaces),
         admin_({[this] {
@@ -361,8 +361,13 @@ void World::stop_background() {
 }  // namespace
 
 int run_server(const ServerOptions& options) {
+  auto log = observe::LogOutput::open(options.log_output);
+  if (!log) {
+    std::fprintf(stderr, "sandgate: %s\n", log.error().message.c_str());
+    return 2;
+  }
   const sigset_t signals = block_signals();
-  return World(options).run(signals);
+  return World(options, std::move(*log)).run(signals);
 }
 
 }  // namespace sandgate::server

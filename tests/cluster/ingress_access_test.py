@@ -156,7 +156,8 @@ class WithoutKeys(IngressCase):
 class Guessing(unittest.TestCase):
     def test_failures_are_limited_and_good_requests_still_served(self):
         """3.3: never below 100 refused signatures a minute and source; good requests from there are still served."""
-        with Cluster() as cluster, Gateway("ingress", cluster, *key_flag(a=SECRET).split("=", 1)) as ingress:
+        with Cluster() as cluster, Gateway("ingress", cluster, *key_flag(a=SECRET).split("=", 1),
+                                           "--signature-refusals-max=150") as ingress:
             origin = box(self)
             cluster.batch("locked", endpoints=[origin.ip], token=TOKEN)
             b36, good = sign(SECRET, "a", "locked", PORT, LATER)
@@ -170,8 +171,9 @@ class Guessing(unittest.TestCase):
                     statuses.append(got.status)
                     if b"close" in (got.get("connection") or b""):
                         break
-            self.assertEqual(statuses[:100], [401] * 100)
+            self.assertEqual(statuses[:150], [401] * 150)
             self.assertEqual(ask(good).status, 200)
+            # Whoever crosses into the next minute starts again.
             self.assertIn(429, statuses)
 
 

@@ -1,5 +1,6 @@
 """The OpenSandbox ingress, contract opensandbox-ingress 1 and 11: flags as Go programs take them, start, stop, outages."""
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -28,7 +29,8 @@ class Flags(unittest.TestCase):
         self.addCleanup(cluster.stop)
         for flags in (["--no-such"], ["--port", "x"], ["--mode", "nonsense"], ["--provider-type=nonsense"],
                       ["--secure-access-keys=ab=aw=="], ["--secure-access-keys=A=aw=="], ["--secure-access-keys=a="],
-                      ["--secure-access-keys=a=%%%"], ["--renew-intent-enabled", "--renew-intent-redis-dsn=http://x"]):
+                      ["--secure-access-keys=a=%%%"], ["--signature-refusals-max=99"],
+                      ["--renew-intent-enabled", "--renew-intent-redis-dsn=http://x"]):
             with self.subTest(flags):
                 done = run("--kubeconfig", cluster.kubeconfig, *flags)
                 self.assertEqual(done.returncode, 2, done.stderr)
@@ -48,6 +50,23 @@ class Flags(unittest.TestCase):
                           ["-mode=uri", "--renew-intent-enabled=false", "--wake-enabled=true", "--activity-min-interval=5s"]):
                 with self.subTest(flags), Gateway("ingress", cluster, *flags) as ingress:
                     eventually(lambda ingress=ingress: ingress.get(f"/sb/{PORT}/x").status == 200, "the route")
+
+    def test_log_output(self):
+        """OPENSANDBOX_LOG_OUTPUT: everywhere it says; a file that cannot be opened ends the start."""
+        with Cluster() as cluster:
+            path = os.path.join(cluster.folder.name, "ingress.log")
+            with Gateway("ingress", cluster, env={"OPENSANDBOX_LOG_OUTPUT": f"stdout, {path}"}) as ingress:
+                self.assertEqual(ingress.get("/", f"OpenSandbox-Ingress-To: nobody-{PORT}").status, 404)
+                ingress.program.wait_record(lambda one: one.get("status") == 404)
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            self.assertEqual(lines, [line for line in ingress.program.lines if line and line.startswith("{")])
+            messages = [json.loads(line)["msg"] for line in lines]
+            self.assertIn("serving", messages)
+            self.assertIn("request", messages)
+            done = run("--kubeconfig", cluster.kubeconfig, env={"OPENSANDBOX_LOG_OUTPUT": "/nonexistent/ingress.log"})
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("/nonexistent/ingress.log", done.stderr)
 
     def test_wildcard_means_header(self):
         with Cluster() as cluster, Gateway("ingress", cluster, "--mode=wildcard") as ingress:
