@@ -210,8 +210,9 @@ Schema ingress_schema() {
   defaults.proxy.timeout = Millis{24 * 3600 * 1000};  // commands and event streams may be silent for long
   defaults.proxy.connect_timeout = defaults.proxy.connect_total_timeout = Millis{30'000};
   defaults.proxy.downstream.write_timeout = Millis{24 * 3600 * 1000};
-  defaults.proxy.fin_ends_answer = true;           // contract 11.14
-  defaults.proxy.websocket.close_on_loss = false;  // contract 11.15
+  defaults.dns_ttl_max = defaults.dns_negative_ttl = Millis{0};  // contract 11.11: for every new connection
+  defaults.proxy.fin_ends_answer = true;                         // contract 11.14
+  defaults.proxy.websocket.close_on_loss = false;                // contract 11.15
   defaults.proxy.pool.idle_timeout = Millis{90'000};
   defaults.proxy.websocket.idle_timeout = Millis{0};
   defaults.proxy.websocket.max_lifetime = Millis{0};

@@ -9,6 +9,7 @@ void Target::clear() {
   authority.clear();
   dns_name.clear();
   expected.clear();
+  name_for_new_connections = false;
   address.reset();
   port = 0;
   known = false;

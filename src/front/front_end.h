@@ -45,6 +45,8 @@ struct Target {
   std::string dns_name;   ///< to be resolved; empty when `address` is known
   /// With `dns_name`: only these may be dialled, whatever the name resolves to; empty: any that the guard allows.
   std::vector<IpAddress> expected;
+  /// With `dns_name`: a connection that is there is used without asking for the name again.
+  bool name_for_new_connections = false;
   std::optional<IpAddress> address;
   uint16_t port = 0;
   bool known = false;             ///< from the routing table, not merely named by the caller

@@ -25,6 +25,11 @@ DnsCache::Found DnsCache::find(const std::string& name, MonoTime now) {
   return {State::kPending, nullptr};
 }
 
+const NameAnswer* DnsCache::last(const std::string& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() || !found->second.answer.ok ? nullptr : &found->second.answer;
+}
+
 void DnsCache::answer(const std::string& name, NameAnswer answer, MonoTime now) {
   const auto found = entries_.find(name);
   if (found == entries_.end() || !found->second.pending) return;

@@ -24,6 +24,8 @@ class DnsCache {
   DnsCache(WaitList& waiters, std::function<void(const std::string&)> ask) : waiters_(waiters), ask_(std::move(ask)) {}
 
   Found find(const std::string& name, MonoTime now);
+  /// The last answer, however old; null when there is none. Valid until the next call.
+  const NameAnswer* last(const std::string& name) const;
   void answer(const std::string& name, NameAnswer answer, MonoTime now);
   size_t size() const { return entries_.size(); }
 

@@ -348,7 +348,7 @@ void Exchange::on_deadline(MonoTime now) {
       services_.metrics.hit(observe::Limit::kConnectTimeout);
       return dial_failed({Side::kUpstream, Code::kConnectTimeout, Retry::kAlways});
     case Phase::kRetryWait:
-      return dial();
+      return plan_.target.name_for_new_connections ? resolve() : dial();
     case Phase::kAwaitHead:
     case Phase::kResponding:
       break;

@@ -78,6 +78,10 @@ class Exchange final : public ListNode<ExchangeListTag>,
   std::optional<Failure> check_message() const;
   bool admit();
   void resolve();
+  bool may_dial(const IpAddress& address) const;
+  bool lease_by_last_answer();
+  bool lease(const Endpoint& endpoint);
+  void use_leased();
   void dial();
   void dial_failed(Failure failure);
   void send_request();

@@ -62,6 +62,8 @@ void Exchange::resolve() {
   std::span<const IpAddress> found;
   if (target.address) {
     found = {&*target.address, 1};
+  } else if (phase_ != Phase::kResolving && target.name_for_new_connections && lease_by_last_answer()) {
+    return use_leased();
   } else {
     const DnsCache::Found answer = services_.dns.find(target.dns_name, services_.loop.now());
     if (answer.state == DnsCache::State::kPending) {
@@ -79,16 +81,46 @@ void Exchange::resolve() {
     }
     found = answer.answer->addresses;
   }
-  // The last word is the guard's, on the binary address, whatever named it.
   for (const IpAddress& address : found) {
-    const Endpoint endpoint{address, target.port};
-    // A Service's name must lead to the sandbox it belongs to (threat model 1, row 2).
-    const auto& expected = target.expected;
-    if (!expected.empty() && std::find(expected.begin(), expected.end(), address) == expected.end()) continue;
-    if (services_.guard.check(endpoint, target.known) == policy::TargetVerdict::kAllowed) addresses_.push_back(address);
+    if (may_dial(address)) addresses_.push_back(address);
   }
   if (addresses_.empty()) return fail({Side::kUpstream, Code::kTargetRefused, Retry::kNever});
   dial();
+}
+
+/// The last word is the guard's, on the binary address, whatever named it.
+bool Exchange::may_dial(const IpAddress& address) const {
+  const front::Target& target = plan_.target;
+  // A Service's name must lead to the sandbox it belongs to (threat model 1, row 2).
+  const auto& expected = target.expected;
+  if (!expected.empty() && std::find(expected.begin(), expected.end(), address) == expected.end()) return false;
+  return services_.guard.check({address, target.port}, target.known) == policy::TargetVerdict::kAllowed;
+}
+
+/// Contract opensandbox-ingress 11.11: a name is asked for each new connection, so one that is kept needs no asking.
+bool Exchange::lease_by_last_answer() {
+  const NameAnswer* last = services_.dns.last(plan_.target.dns_name);
+  if (last == nullptr || fresh_only_ || !target_current()) return false;
+  for (const IpAddress& address : last->addresses) {
+    if (may_dial(address) && lease({address, plan_.target.port})) return true;
+  }
+  return false;
+}
+
+/// A pooled connection becomes `up_`; false when there is none.
+bool Exchange::lease(const Endpoint& endpoint) {
+  // A request that may be replayed needs no look into the socket: if its connection dies unanswered, it is sent again.
+  const bool replayable = is_replayable_method() && framing_.kind == http::BodyKind::kNone;
+  endpoint_ = endpoint;
+  up_ = services_.pool.lease(endpoint, plan_.target.uid, !replayable);
+  return up_ != nullptr;
+}
+
+void Exchange::use_leased() {
+  phase_deadline_ = kFarFuture;
+  services_.metrics.upstream_reuses.add();
+  phase_ = Phase::kAwaitHead;
+  send_request();
 }
 
 void Exchange::on_wait_over() {
@@ -120,14 +152,7 @@ void Exchange::dial() {
   if (!target_current()) return fail(target_moved());
   endpoint_ = {addresses_[dials_ % addresses_.size()], plan_.target.port};
   phase_deadline_ = kFarFuture;
-  // A request that may be replayed needs no look into the socket: if its connection dies unanswered, it is sent again.
-  const bool replayable = is_replayable_method() && framing_.kind == http::BodyKind::kNone;
-  if (!fresh_only_) up_ = services_.pool.lease(endpoint_, plan_.target.uid, !replayable);
-  if (up_) {
-    services_.metrics.upstream_reuses.add();
-    phase_ = Phase::kAwaitHead;
-    return send_request();
-  }
+  if (!fresh_only_ && lease(endpoint_)) return use_leased();
   ++dials_;
   if (dialling_since_ == kFarFuture) dialling_since_ = services_.loop.now();
   services_.metrics.upstream_dials.add();
@@ -205,7 +230,7 @@ void Exchange::upstream_failed(Failure failure) {
     replayed_ = fresh_only_ = true;
     drop_upstream();
     request_.reset(services_.loop);
-    return dial();
+    return plan_.target.name_for_new_connections ? resolve() : dial();
   }
   fail(failure);
 }

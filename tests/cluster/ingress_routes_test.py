@@ -211,6 +211,22 @@ class Agents(IngressCase):
         got = told(self.to("sb"))
         self.assertEqual((got["box"], fields_of(got, "host")), ("svc", [f"sb.default.svc.cluster.local:{PORT}"]))
 
+    def test_a_name_is_looked_up_for_every_connection(self):
+        """Section 11, row 11: however long the answer might be kept; and as it is, without the search list of a Pod."""
+        name = "roams.default.svc.cluster.local"
+        first, second = box(self, name="first"), box(self, name="second")
+        self.dns.set(name, (A, first.ip, 300))
+        self.sandbox("roams", ips=[first.ip, second.ip], fqdn=name)
+        eventually(lambda: self.to("roams").status == 200, "the route")
+        asked = self.dns.asked(name)
+        self.assertEqual([told(self.to("roams"))["box"] for _ in range(5)], ["first"] * 5)
+        self.assertEqual(self.dns.asked(name), asked, "asked although the connection was kept")
+        self.dns.set(name, (A, second.ip, 300))
+        first.__exit__()  # with the connection that was kept
+        eventually(lambda: self.to("roams").status != 502, "the new address", 1)
+        self.assertEqual(told(self.to("roams"))["box"], "second")
+        self.assertEqual({one for one, _ in self.dns.queries if one.startswith("roams")}, {name})
+
     def test_unknown_service_name(self):
         self.sandbox("lost", ips=["127.9.9.9"], fqdn="lost.default.svc.cluster.local")
         eventually(lambda: self.to("lost").status == 502, "the route")

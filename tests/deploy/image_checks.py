@@ -4,6 +4,7 @@ import ctypes
 import dataclasses
 import fcntl
 import http.client
+import http.server
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import socket
 import stat
 import struct
 import sys
+import threading
 import time
 
 import contract_table as contract
@@ -26,6 +28,7 @@ IFF_UP = 1
 BUILD_TOOLS = re.compile(r"(?:.*-dev|g\+\+.*|gcc|gcc-\d+|cmake|ninja-build|make|binutils|git|python3.*)")
 REFUSAL_SECONDS = 2
 START_SECONDS = 15
+INGRESS_MANIFEST = manifests.REPOSITORY / "deploy" / "opensandbox-ingress" / "ingress.yaml"
 STOP_SECONDS = 10
 
 
@@ -53,9 +56,10 @@ class Image:
         expect(match, f"{self.name}: USER must be two numbers, not {self.state['user']!r}")
         return int(match[1]), int(match[2])
 
-    def start(self, work, environment):
+    def start(self, work, environment, arguments=()):
+        """Started with a Deployment's `args`, which are added to the entry point."""
         state = self.state
-        return rootfs.Container(self.root, self.command(), {**state["environment"], **environment}, state["cwd"],
+        return rootfs.Container(self.root, [*self.command(), *arguments], {**state["environment"], **environment}, state["cwd"],
                                 self.user(), state["volumes"], work)
 
     def size_mib(self):
@@ -215,7 +219,101 @@ def expect_no_zombies(container):
     raise CheckFailed("runtime: left behind as process 1:\n" + "\n".join(states))
 
 
-CHECKS = {"router": check_router, "runtime": check_runtime}
+class ClusterApi(http.server.BaseHTTPRequestHandler):
+    """As much of an API server as a watch of one BatchSandbox needs."""
+
+    GROUP = "sandbox.opensandbox.io"
+    SANDBOX = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "BatchSandbox",
+               "metadata": {"name": "sb", "namespace": "opensandbox", "uid": "1", "resourceVersion": "1",
+                            "annotations": {"sandbox.opensandbox.io/endpoints": '["127.0.0.1"]'}},
+               "spec": {"replicas": 1}, "status": {"replicas": 1, "ready": 1}}
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        version = {"groupVersion": f"{self.GROUP}/v1alpha1", "version": "v1alpha1"}
+        if path == f"/apis/{self.GROUP}":
+            self.reply({"kind": "APIGroup", "apiVersion": "v1", "name": self.GROUP, "versions": [version],
+                        "preferredVersion": version})
+        elif path == f"/apis/{self.GROUP}/v1alpha1":
+            self.reply({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version["groupVersion"],
+                        "resources": [{"name": "batchsandboxes", "singularName": "batchsandbox", "namespaced": True,
+                                       "kind": "BatchSandbox", "verbs": ["get", "list", "watch"]}]})
+        elif not path.endswith("/batchsandboxes"):
+            self.reply({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}, 404)
+        elif "sendInitialEvents=true" in query:
+            self.reply({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422}, 422)
+        elif "watch=" in query:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.rfile.read(1)  # until the client leaves
+        else:
+            self.reply({"kind": "BatchSandboxList", "apiVersion": version["groupVersion"], "metadata": {"resourceVersion": "1"},
+                        "items": [self.SANDBOX]})
+
+    def reply(self, answer, status=200):
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Told(http.server.BaseHTTPRequestHandler):
+    """A sandbox: it tells its path."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+def check_ingress(image, work):
+    expect(image.state["ports"] == [28888, 8081, 9090], f"ingress: EXPOSE {image.state['ports']}")
+    expect(image.command() == ["./ingress"], f"ingress: starts {image.command()}")
+    expect(not image.state["volumes"], "ingress: needs no writable path")
+    deployment = manifests.of_kind(manifests.parse(INGRESS_MANIFEST.read_text(encoding="utf-8")), "Deployment")
+    container = manifests.find(deployment, "spec.template.spec.containers")[0]
+    security = manifests.find(deployment, "spec.template.spec.securityContext")
+    identity = (security["runAsUser"], security["runAsGroup"])
+    expect(identity == image.user(), f"ingress: the manifest's user is {identity}, the image's {image.user()}")
+
+    with image.start(work, {}, ["--mode=nonsense"]) as one:
+        expect(one.exit_code(REFUSAL_SECONDS) == 2 and "nonsense" in one.log(),
+               f"ingress: --mode=nonsense; it said:\n{one.log()}")
+
+    sandbox = serve(Told)
+    arguments = [*container["args"], f"--server=http://127.0.0.1:{serve(ClusterApi)}", "--allow-loopback-pod-ip"]
+    with image.start(work, {}, arguments) as one:
+        wait_until_answers(one, 28888, "/status.ok")
+        expect(" Git Commit  : " in one.log(), f"ingress: no banner; it said:\n{one.log()}")
+        named = {"OpenSandbox-Ingress-To": f"sb-{sandbox}"}
+        expect_answer(ask(28888, "/a/b", headers=named), 200, "/a/b", "ingress: a sandbox")
+        expect_answer(ask(28888, "/", headers={"OpenSandbox-Ingress-To": "no-1"}), 404,
+                      "OpenSandbox Ingress: sandbox not found: no", "ingress: no sandbox")
+        expect_answer(ask(9090, "/metrics"), 200, "# HELP", "ingress: /metrics on 9090")
+        check_process(one, image)
+        code = one.stop(STOP_SECONDS)
+        expect(code == 0, f"ingress: status {code} after SIGTERM, expected 0; it said:\n{one.log()}")
+
+
+CHECKS = {"ingress": check_ingress, "router": check_router, "runtime": check_runtime}
 
 
 def _enter_own_network():

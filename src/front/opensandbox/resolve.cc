@@ -179,6 +179,7 @@ void fill_target(const sandbox::SandboxRecord& record, uint16_t port, Target& ta
   if (record.kind == sandbox::Kind::kSandbox && !record.service_fqdn.empty()) {
     target.dns_name = without_root(record.service_fqdn);
     target.expected = record.addresses;
+    target.name_for_new_connections = true;  // contract 11.11
   } else {
     target.address = record.address;
   }
