@@ -248,17 +248,14 @@ Answer<HttpAnswer> ApiServer::patch(const Call& call) {
     kind = PatchKind::kJson;
   } else if (type == "application/apply-patch+yaml") {
     kind = PatchKind::kApply;
-  } else if (type != "application/merge-patch+json" && type != "application/strategic-merge-patch+json") {
+  } else if (type == "application/strategic-merge-patch+json" && !call.route.type->custom) {
+    kind = PatchKind::kStrategic;
+  } else if (type != "application/merge-patch+json") {
     return tl::unexpected(unsupported_media_type(
         "the body of the request was in an unknown format - accepted media types include: "
         "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
   }
   const Route& route = call.route;
-  if (type == "application/strategic-merge-patch+json" && route.type->custom) {
-    return tl::unexpected(unsupported_media_type(
-        "the body of the request was in an unknown format - accepted media types include: "
-        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"));
-  }
   std::string why;
   const auto body = parse_json(call.request.body, why);
   if (!body) return tl::unexpected(bad_request("error decoding patch: " + why));

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "devcluster/conversion.h"
 #include "devcluster/object_rules.h"
+#include "devcluster/strategic_patch.h"
 #include "devcluster/time_text.h"
 
 namespace sandgate::devcluster {
@@ -41,6 +42,7 @@ Answer<Json> apply_patch(Json current, PatchKind kind, const Json& patch, const 
                          std::string_view name) {
   if (kind != PatchKind::kJson) {
     if (!patch.is_object()) return tl::unexpected(wrong_patch("the patch is not an object"));
+    if (kind == PatchKind::kStrategic) return strategic_patch(std::move(current), patch);
     current.merge_patch(patch);
     return current;
   }

@@ -13,7 +13,7 @@
 namespace sandgate::devcluster {
 
 enum class Part : uint8_t { kMain, kStatus };
-enum class PatchKind : uint8_t { kMerge, kJson, kApply };
+enum class PatchKind : uint8_t { kMerge, kStrategic, kJson, kApply };
 
 struct DeleteOptions {
   std::string uid;                 // precondition; empty: none

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kMagic("k8s\0", 4);
 
-enum class Form : uint8_t { kText, kNumber, kFlag, kMessage, kTexts, kTextMap, kBytesMap };
+enum class Form : uint8_t { kText, kNumber, kFlag, kMessage, kTexts, kTextMap, kBytesMap, kIgnored };
 
 /// One field of a message and the member it becomes.
 struct Field {
@@ -31,7 +31,7 @@ constexpr Field kMetadata[] = {{1, "name", Form::kText},
                                {11, "labels", Form::kTextMap},
                                {12, "annotations", Form::kTextMap},
                                {14, "finalizers", Form::kTexts}};
-constexpr Field kNamespace[] = {{1, "metadata", Form::kMessage, kMetadata}};
+constexpr Field kNamespace[] = {{1, "metadata", Form::kMessage, kMetadata}, {3, "status", Form::kIgnored}};
 constexpr Field kSecret[] = {{1, "metadata", Form::kMessage, kMetadata},
                              {2, "data", Form::kBytesMap},
                              {3, "type", Form::kText},
@@ -51,9 +51,11 @@ constexpr Field kPathAttributes[] = {{1, "path", Form::kText}, {2, "verb", Form:
 constexpr Field kAccessQuestion[] = {{1, "resourceAttributes", Form::kMessage, kResourceAttributes},
                                      {2, "nonResourceAttributes", Form::kMessage, kPathAttributes}};
 constexpr Field kAccessReview[] = {{1, "metadata", Form::kMessage, kMetadata},
-                                   {2, "spec", Form::kMessage, kAccessQuestion}};
+                                   {2, "spec", Form::kMessage, kAccessQuestion},
+                                   {3, "status", Form::kIgnored}};
 constexpr Field kTokenWish[] = {{1, "audiences", Form::kTexts}, {4, "expirationSeconds", Form::kNumber}};
-constexpr Field kTokenRequest[] = {{1, "metadata", Form::kMessage, kMetadata}, {2, "spec", Form::kMessage, kTokenWish}};
+constexpr Field kTokenRequest[] = {
+    {1, "metadata", Form::kMessage, kMetadata}, {2, "spec", Form::kMessage, kTokenWish}, {3, "status", Form::kIgnored}};
 constexpr Field kDeletion[] = {{1, "gracePeriodSeconds", Form::kNumber},
                                {3, "orphanDependents", Form::kFlag},
                                {4, "propagationPolicy", Form::kText},
@@ -157,6 +159,7 @@ Answer<void> add_entry(std::string_view bytes, bool binary, Json& map) {
 Answer<Json> read_message(std::string_view bytes, std::span<const Field> fields, const std::string& where);
 
 Answer<void> add_member(const Field& field, const Item& item, const std::string& where, Json& object) {
+  if (field.form == Form::kIgnored) return {};  // a status is the server's to say
   const bool scalar = field.form == Form::kNumber || field.form == Form::kFlag;
   if (item.is_bytes == scalar) return tl::unexpected(broken_bytes());
   switch (field.form) {
@@ -176,6 +179,7 @@ Answer<void> add_member(const Field& field, const Item& item, const std::string&
       return add_entry(item.bytes, false, object[field.name]);
     case Form::kBytesMap:
       return add_entry(item.bytes, true, object[field.name]);
+    case Form::kIgnored:
     case Form::kMessage:
       break;
   }

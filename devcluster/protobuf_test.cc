@@ -35,7 +35,8 @@ TEST(Protobuf, WhatKubectlCreates) {
   ASSERT_TRUE(map);
   EXPECT_EQ("v", text_at(*map, {"data", "k"}));
   // A Namespace comes with an empty specification and status.
-  const auto space = object_from_protobuf(object("v1", "Namespace", field(1, meta) + field(2, "") + field(3, "")));
+  const auto space =
+      object_from_protobuf(object("v1", "Namespace", field(1, meta) + field(2, "") + field(3, field(1, ""))));
   ASSERT_TRUE(space);
   EXPECT_EQ("one", text_at(*space, {"metadata", "name"}));
   const auto wish = object_from_protobuf(
