@@ -21,7 +21,7 @@ EXECD_TOKEN = "execd-token-0123456789"
 # The signing keys of both modes: two, so that a key's id matters.
 KEYS = {"a": "c2VjcmV0LWFscGhhLTAxMjM0NTY3ODk=", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
 ACTIVE_KEY = "k"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 
 SERVER_CONFIG = """
 [server]
