@@ -218,7 +218,7 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
   watch.wanted = std::move(*wanted);
   watch.from_revision = *asked;
   watch.initial = *asked == 0;
-  watch.bookmarks = call.param("allowWatchBookmarks") == "true" || call.param("allowWatchBookmarks") == "1";
+  watch.bookmarks = call.flag("allowWatchBookmarks");
   watch.as_table = call.request.field("Accept").find("as=Table") != std::string_view::npos;
   watch.bookmark_every = options_.bookmark_every;
   watch.time_limit = options_.watch_time_max;
@@ -244,7 +244,7 @@ Answer<HttpAnswer> ApiServer::watch(const Call& call) {
       refused.causes.push_back({"FieldValueForbidden", "Forbidden", "sendInitialEvents"});
       return tl::unexpected(std::move(refused));
     }
-    watch.initial = initial == "true" || initial == "1";
+    watch.initial = call.flag("sendInitialEvents");
     watch.initial_end_marked = watch.initial;
     if (options_.streaming_lists == StreamingLists::kError && watch.initial) {
       ApiError error{500, "InternalError", "etcd event received with PrevKv=nil"};

@@ -56,6 +56,13 @@ std::string ApiServer::Call::param(std::string_view name) const {
   return {};
 }
 
+bool ApiServer::Call::flag(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value != "0" && !iequals(value, "false");
+  }
+  return false;
+}
+
 ApiServer::ApiServer(Objects& objects, io::Loop& loop, Access& access, const ApiOptions& options)
     : objects_(objects), store_(objects.store()), loop_(loop), access_(access), options_(options), watches_(store_) {}
 
@@ -137,8 +144,7 @@ std::optional<ApiServer::Route> ApiServer::route_of(std::string_view path) const
 }
 
 Answer<HttpAnswer> ApiServer::serve(Call& call, bool& taken) {
-  const std::string wants = call.param("watch");
-  const bool watching = call.request.method == "GET" && (wants == "true" || wants == "1") && call.route.sub.empty();
+  const bool watching = call.request.method == "GET" && call.flag("watch") && call.route.sub.empty();
   const std::string verb = verb_of(call.request, !call.route.name.empty(), watching);
   if (verb.empty()) return tl::unexpected(method_not_allowed(call.request.method));
   const Route& route = call.route;

@@ -60,6 +60,8 @@ class ApiServer final : public HttpHandler {
     User user;
 
     std::string param(std::string_view name) const;
+    /// False when it is absent, 0 or false in any case; true for everything else, as Kubernetes reads its switches.
+    bool flag(std::string_view name) const;
     bool dry_run() const { return param("dryRun") == "All"; }
   };
 

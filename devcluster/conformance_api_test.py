@@ -406,6 +406,15 @@ class Watches(ApiTest):
             self.assertEqual(("ADDED", "three"), (kind, thing["metadata"]["name"]))
             self.assertGreater(int(thing["metadata"]["resourceVersion"]), int(metadata["resourceVersion"]))
 
+    def test_switches_as_other_languages_write_them(self):
+        self.add("one")
+        for yes in ("True", "TRUE", "1", "yes", ""):
+            with self.subTest(yes), self.api.watch(self.templates, watch=yes, resourceVersion="0", timeoutSeconds=20) as watch:
+                self.assertEqual("ADDED", watch.next()[0])
+        for no in ("False", "false", "0"):
+            answer = self.api.get(self.templates, watch=no)
+            self.assertEqual("SandboxTemplateList", answer.json()["kind"], no)
+
     def test_bad_watches(self):
         answer = self.api.get(self.templates, watch="true", resourceVersion="nonsense")
         self.assertEqual(500, answer.status, answer.body)  # 400 for a list

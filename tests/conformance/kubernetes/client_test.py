@@ -24,14 +24,16 @@ class Client(unittest.TestCase):
         cls.router = RealGateway("router", cls.cluster)
         cls.addClassCleanup(cls.router.stop)
         cls.direct = ("--api-url", "http://%s:%d" % cls.router.address)
+        cls.wait_warm()
 
     def claims(self):
         path = "/apis/extensions.agents.x-k8s.io/v1beta1/namespaces/default/sandboxclaims"
         return [item["metadata"]["name"] for item in self.cluster.must("GET", path)["items"]]
 
-    def wait_warm(self):
+    @classmethod
+    def wait_warm(cls):
         path = "/apis/extensions.agents.x-k8s.io/v1beta1/namespaces/default/sandboxwarmpools/" + POOL
-        eventually(lambda: self.cluster.must("GET", path).get("status", {}).get("readyReplicas") == 2, "a warm pool",
+        eventually(lambda: cls.cluster.must("GET", path).get("status", {}).get("readyReplicas") == 2, "a warm pool",
                    START_PATIENCE)
 
     def sandbox(self, *words, status=0, mode=None, text=None):

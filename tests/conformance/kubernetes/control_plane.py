@@ -157,15 +157,15 @@ class ControlPlane:
         post("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def audited(self, user):
-        """The requests of `user` so far: audit entries, oldest first."""
-        entries = []
+        """The requests of `user` so far, oldest first: the first audit entry of each (a watch has one more at its end)."""
+        entries = {}
         with open(self.audit_log, encoding="utf-8") as log:
             for line in log:
                 if line.endswith("\n"):
                     entry = json.loads(line)
                     if entry["user"]["username"] == user:
-                        entries.append(entry)
-        return entries
+                        entries.setdefault(entry["auditID"], entry)
+        return list(entries.values())
 
     # --- credentials
 

@@ -42,8 +42,8 @@ class Pages:
         with tempfile.TemporaryDirectory(prefix="sandgate-pages-") as copy:
             shutil.copytree(DEPLOY, os.path.join(copy, "deploy"))
             done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", before + text], cwd=copy, capture_output=True, text=True, timeout=180, check=False,
-                env={"PATH": real().servers + ":" + os.environ["PATH"], "KUBECONFIG": self.kubeconfig, "HOME": copy})
+                ["bash", "-euo", "pipefail", "-c", before + text], cwd=copy, capture_output=True, text=True, timeout=180,
+                check=False, env={"PATH": real().servers + ":" + os.environ["PATH"], "KUBECONFIG": self.kubeconfig, "HOME": copy})
         self.assertEqual(done.returncode, 0, text + "\n" + done.stdout + done.stderr)
         return done.stdout
 

@@ -5,7 +5,7 @@ import inspect
 import kubernetes.client
 import kubernetes_asyncio.client
 from k8s_agent_sandbox import AsyncSandboxClient, SandboxClient
-from k8s_agent_sandbox.models import SandboxDirectConnectionConfig
+from k8s_agent_sandbox.models import SandboxDirectConnectionConfig, SandboxGatewayConnectionConfig
 
 
 async def call(function, *arguments, **options):
@@ -54,3 +54,8 @@ class AsyncFlavour:
 def direct(router_url, server_port, **options):
     """The SDK's direct mode: the router's URL and the port the sandbox listens on."""
     return SandboxDirectConnectionConfig(api_url=router_url, server_port=server_port, **options)
+
+
+def gateway(name, server_port, **options):
+    """The SDK's gateway mode: the Gateway object that names the router's address; it always calls port 80 there."""
+    return SandboxGatewayConnectionConfig(gateway_name=name, server_port=server_port, **options)

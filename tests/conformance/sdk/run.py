@@ -1,4 +1,5 @@
-"""The published Python SDK against `sandgate router` and `sandgate-runtime`, sync and async, in direct mode.
+"""The published Python SDK against `sandgate router` and `sandgate-runtime`, sync and async: in direct mode with a scripted
+Kubernetes API, whose every answer the checks choose, and in direct and gateway mode on the cluster stand-in.
 
 Usage: run.py BIN_DIR WORK_DIR [WORD ...]
 With words, only checks whose name contains one of them run. Prints a line for each check and ends with
@@ -16,10 +17,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from programs import Programs, StartError  # noqa: E402
 from report import GaveUp, Report  # noqa: E402
 
+import checks_cluster  # noqa: E402
 import checks_commands  # noqa: E402
 import checks_files  # noqa: E402
 import checks_lifecycle  # noqa: E402
 import checks_router  # noqa: E402
+from cluster_world import POOL, ClusterWorld  # noqa: E402
 import expect  # noqa: E402
 from flavours import AsyncFlavour, SyncFlavour, call  # noqa: E402
 from world import ADDRESSED, NAMED, World  # noqa: E402
@@ -85,6 +88,49 @@ async def run_flavour(world, flavour, report, selected):
         await flavour.close_client(client)
 
 
+async def run_cluster(world, flavour, report, selected):
+    """All checks of one face of the SDK on the cluster stand-in."""
+    for mode, connection in world.connections():
+        client = flavour.open_client(world.kube.url, connection)
+        try:
+            for name, check in checks_cluster.CHECKS:
+                full = "%s cluster %s: %s" % (flavour.name, mode, name)
+                if selected(full):
+                    await report.run(full, check, world, flavour, client)
+            chosen = [("%s cluster %s %s: %s" % (flavour.name, mode, subject, name), check)
+                      for subject, module in (("commands", checks_commands), ("files", checks_files))
+                      for name, check in module.CHECKS]
+            chosen = [(full, check) for full, check in chosen if selected(full)]
+            if chosen:
+                sandbox = await call(client.create_sandbox, POOL)
+                for full, check in chosen:
+                    await report.run(full, check, world, sandbox)
+                await call(sandbox.terminate)
+        finally:
+            await flavour.close_client(client)
+    full = "%s cluster gateway: an address that comes late, or never" % flavour.name
+    if selected(full):
+        await report.run(full, checks_cluster.late_gateway, world, flavour)
+
+
+async def run_all_cluster(programs, bin_dir, report, words):
+    def selected(name):
+        return not words or any(word in name for word in words)
+
+    world = ClusterWorld(programs, bin_dir)
+    try:
+        print("the same through %s and port 80 of %s, on %s" % (world.router_url, world.gateway_address, world.kube.url),
+              flush=True)
+        for flavour in (SyncFlavour(), AsyncFlavour()):
+            await run_cluster(world, flavour, report, selected)
+        expect.equal(world.kube.claim_names(), [], "claims left over at the end")
+        for router in world.routers:
+            if not router.running():
+                report.failed("the router still runs at the end", router.tail())
+    finally:
+        world.close()
+
+
 async def run_all(world, report, words):
     def selected(name):
         return not words or any(word in name for word in words)
@@ -116,6 +162,7 @@ def main(arguments):
             print("%s %s through %s" % (SDK, installed, world.router_url), flush=True)
             asyncio.run(run_all(world, report, words))
             world.kube.close()
+            asyncio.run(run_all_cluster(programs, bin_dir, report, words))
     except StartError as error:
         report.failed("start", error)
     except GaveUp as error:
