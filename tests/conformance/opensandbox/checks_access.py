@@ -62,6 +62,8 @@ def altered(endpoint, old, new):
 def signature_of(gateway, endpoint):
     if gateway.mode == "uri":
         return endpoint.endpoint.rpartition("/")[2]
+    if gateway.mode == "wildcard":
+        return endpoint.endpoint.partition(".")[0].rpartition("-")[2]
     return list(endpoint.headers.values())[0].rpartition("-")[2]
 
 

@@ -1,4 +1,5 @@
-"""The published OpenSandbox SDK and server, sync and async, through `sandgate ingress` in header and URI mode.
+"""The published OpenSandbox SDK and server, sync and async, through `sandgate ingress` in header, URI and
+wildcard mode.
 
 Usage: run.py BIN_DIR WORK_DIR [WORD ...]
 With words, only checks whose name contains one of them run. Prints a line for each check and ends with

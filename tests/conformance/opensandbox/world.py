@@ -21,6 +21,7 @@ EXECD_TOKEN = "execd-token-0123456789"
 # The signing keys of both modes: two, so that a key's id matters.
 KEYS = {"a": "c2VjcmV0LWFscGhhLTAxMjM0NTY3ODk=", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
 ACTIVE_KEY = "k"
+WILDCARD = "sandboxes.example"  # nobody resolves it: the SDK's transport leads there
 START_TIMEOUT_S = 180.0
 
 SERVER_CONFIG = """
@@ -74,15 +75,16 @@ class Gateway:
 
     def options(self, flavour, headers=None):
         """The SDK's connection settings, as a user would write them."""
-        return flavour.config(domain=self.server, api_key=API_KEY, headers=headers or {}, disable_metrics=True)
+        more = {"transport": flavour.transport_to(self.ingress, "." + WILDCARD)} if self.mode == "wildcard" else {}
+        return flavour.config(domain=self.server, api_key=API_KEY, headers=headers or {}, disable_metrics=True, **more)
 
     def ask(self, endpoint, path="/", method="GET", body=None, headers=None):
         """(status, header fields, body) of one plain request to an endpoint of the SDK."""
         address, slash, prefix = endpoint.endpoint.partition("/")
-        host, _, port = address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        connection = http.client.HTTPConnection(*self.ingress, timeout=30)
         try:
-            connection.request(method, slash + prefix + path, body, {**endpoint.headers, **(headers or {})})
+            connection.request(method, slash + prefix + path, body,
+                               {"Host": address, **endpoint.headers, **(headers or {})})
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         finally:
@@ -101,7 +103,7 @@ class World:
                              if not name.lower().endswith("_proxy") and not name.startswith(("OPENSANDBOX_", "OPEN_SANDBOX_"))}
         self._start_redis()
         self._start_cluster()
-        self.gateways = {mode: self._start_gateway(mode) for mode in ("header", "uri")}
+        self.gateways = {mode: self._start_gateway(mode) for mode in ("header", "uri", "wildcard")}
 
     def _start_redis(self):
         port = processes.free_port()
@@ -153,7 +155,7 @@ class World:
         with open(config, "w", encoding="utf-8") as out:
             out.write(SERVER_CONFIG.format(
                 server_port=server_port, api_key=API_KEY, store=store, kubeconfig=self.kubeconfig, namespace=NAMESPACE,
-                gateway="%s:%d" % (host, port), mode=mode, active_key=ACTIVE_KEY, dsn=self.redis_dsn, queue=queue,
+                gateway="*." + WILDCARD if mode == "wildcard" else "%s:%d" % (host, port), mode=mode, active_key=ACTIVE_KEY, dsn=self.redis_dsn, queue=queue,
                 keys=", ".join('{key_id = "%s", key = "%s"}' % one for one in KEYS.items())))
         server = self._programs.start(
             "server-" + mode, [os.path.join(os.path.dirname(sys.executable), "opensandbox-server"), "--config", config],
