@@ -28,6 +28,10 @@ TOOLS = ["g++-aarch64-linux-gnu", "cmake", "ninja-build", "pkg-config", "qemu-us
 BESIDE = ["redis-server", "openssl"]
 LIBRARIES_ALIKE = {"nlohmann-json3-dev", "libcli11-dev", "libexpected-dev"}  # headers, the same for every architecture
 TEST_SECONDS_MAX = 300
+# What the emulator cannot do: it starts every program by fork(), so that nobody hears why exec() failed, and it knows no
+# PR_SET_CHILD_SUBREAPER.
+BEYOND_QEMU = {"CommandTest.SaysWhyItCannotStart", "CommandTest.ReapsOrphansItInherits",
+               "CredentialsTest.AMissingPluginShowsItsHint"}
 QEMU = "/usr/bin/qemu-aarch64-static"
 
 
@@ -54,25 +58,27 @@ def make_root(deadline):
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
     rootfs.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--architectures=amd64,arm64",
                 "--dpkgopt=force-unsafe-io", "--include=" + ",".join(wanted), *options, "bookworm", root, sources], deadline)
+    with open(root / "etc" / "hosts", "a", encoding="utf-8") as hosts:
+        hosts.write("127.0.0.1 localhost\n::1 localhost\n")
     stamp_file.write_text(stamp)
     return root
 
 
 def copy_sources(root):
-    """What git knows and what is new; what did not change keeps its time, so that nothing is built twice."""
+    """What git knows and what is new; what did not change is left alone, so that nothing is built twice."""
     listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     wanted = {name for name in listed.stdout.decode().split("\0")
-              if name and not name.startswith(("docs/", "bench/")) and (ROOT / name).is_file()}
+              if name and not name.startswith("bench/") and (ROOT / name).is_file()}
     there = root / "src"
     for path in there.rglob("*"):
         if path.is_file() and str(path.relative_to(there)) not in wanted:
             path.unlink()
     for name in wanted:
         source, target = ROOT / name, there / name
-        if target.exists() and target.stat().st_mtime == source.stat().st_mtime:
+        if target.exists() and target.read_bytes() == source.read_bytes():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        shutil.copy(source, target)  # with the time of now: it is newer than what was built of the older one
 
 
 def build(root, deadline, jobs):
@@ -88,7 +94,9 @@ def run_test(root, name, deadline):
     """(passed, failed, output) of one test program."""
     limit = rootfs.Deadline(min(TEST_SECONDS_MAX, deadline.left()))
     try:
-        output = rootfs.run_in(root, [QEMU, f"/b/tests/{name}"], {}, "/src", WORK, limit)
+        # rootfs.run_in() would keep only the end of what a failed program said.
+        command = ["sh", "-c", f"{QEMU} /b/tests/{name} --gtest_filter=-{':'.join(sorted(BEYOND_QEMU))} 2>&1 || true"]
+        output = rootfs.run_in(root, command, {}, "/src", WORK, limit)
     except rootfs.StepError as error:
         output = str(error)
     ran = re.search(r"^\[==========\] (\d+) tests? from .* ran\.", output, re.M)
@@ -138,7 +146,8 @@ def main():
         for name, (good, bad, output) in zip(names, pool.map(lambda one: run_test(root, one, deadline), names)):
             passed, failed = passed + good, failed + bad
             if bad:
-                print(output[-6000:])
+                quiet = ("[ RUN ", "[       OK", "[------")
+                print("\n".join(line for line in output.splitlines() if line and not line.startswith(quiet))[-8000:])
             print(f"{'FAILED' if bad else 'passed'}: {name} ({good} passed, {bad} failed)", flush=True)
     took("the tests")
     print(f"{passed} passed, {failed} failed")
