@@ -14,7 +14,8 @@ import time
 import unittest
 import urllib.request
 
-BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else os.environ["SANDGATE_BUILD"])
+BUILD = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else os.environ["SANDGATE_BUILD"]
+BUILD = pathlib.Path(BUILD).resolve()
 BIN = BUILD / "bin"
 WAIT_S = 30.0
 

@@ -71,6 +71,11 @@ Error no_answer(const Call& what, const Try& tried, const Transfer& transfer) {
       error.code = Errc::invalid_argument;
       error.message = what.operation + ": not a URL that can be called: " + tried.url;
       break;
+    case Broken::kNotTrusted:
+      error.code = Errc::transport;
+      error.message = what.operation + ": " + tried.url + " is not trusted: " + transfer.what_broke() +
+                      ". Which CA signed its certificate goes into ca_file (--ca-file)";
+      break;
     default:
       error.code = Errc::transport;
       error.message = what.operation + ": no answer from " + tried.url + ": " + transfer.what_broke();
@@ -87,7 +92,7 @@ void judge(const Call& what, const std::string& request_id, Try& tried) {
   tried.outcome.sent = transfer.sent();
   if (transfer.ended() && transfer.broken() != Broken::kNo) {
     tried.no_answer = true;
-    tried.final = transfer.broken() == Broken::kTooLarge || transfer.broken() == Broken::kBadUrl;
+    tried.final = transfer.broken() != Broken::kUnreachable && transfer.broken() != Broken::kCut;
     tried.error = no_answer(what, tried, transfer);
     tried.error->request_id = request_id;
     tried.error->maybe_executed = writes && tried.outcome.sent;

@@ -248,7 +248,12 @@ void Engine::Enter::await_suspend(std::coroutine_handle<> self) {
 
 Task<void> Engine::tracked(std::shared_ptr<Engine> engine, Task<void> task, std::size_t* counter) {
   co_await engine->enter();
-  co_await std::move(task);
+  {
+    // What its frame holds is let go before anybody hears that it has ended: so the last hold on a client is never
+    // here, on the loop, while its owner believes it gone.
+    Task<void> mine = std::move(task);
+    co_await std::move(mine);
+  }
   const std::lock_guard lock(engine->mutex_);
   --*counter;
   engine->idle_.notify_all();

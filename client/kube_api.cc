@@ -164,7 +164,8 @@ Task<Result<Json>> KubeApi::request(Scope& scope, KubeRequest wanted) {
     }
     const std::string_view method = wanted.method == "GET" ? "GET" : "POST";  // what changes things is sent once
     const Millis pause = wait_before(number + 1, policy, outcome, random_unit());
-    const bool again = number < kTriesMax && may_try_again(method, outcome) && pause < scope.remaining();
+    const bool trusted = reply.broken != Broken::kNotTrusted;
+    const bool again = trusted && number < kTriesMax && may_try_again(method, outcome) && pause < scope.remaining();
     if (!again && outcome.status != 0) co_return kube_error(reply.status, reply.body, wanted.what);
     if (!again) {
       Error error =
@@ -196,7 +197,9 @@ Task<Result<std::unique_ptr<WatchStream>>> open_watch(KubeApi& api, Scope& scope
     api.refused();
   }
   if (transfer->ended() && transfer->broken() != Broken::kNo) {
-    co_return make_error(Errc::transport, "cannot " + what + ": " + transfer->what_broke());
+    const bool trusted = transfer->broken() != Broken::kNotTrusted;  // otherwise another try is of no use
+    co_return make_error(trusted ? Errc::transport : Errc::kubernetes,
+                         "cannot " + what + ": " + transfer->what_broke());
   }
   if (transfer->status() >= 300) {
     while (!transfer->ended() && transfer->waiting_bytes() < kErrorBodyBytesMax && !scope.over()) {

@@ -147,14 +147,34 @@ Task<bool> write_local(Scope& scope, int fd, Watch& watch, const std::string& by
   co_return true;
 }
 
+/// Both directions send: data, and answers to pings. A frame that the socket takes in parts is finished before the next
+/// one begins.
+struct Sender {
+  RawConnection& raw;
+  bool busy = false;
+  Signal idle = {};
+};
+
+Task<Result<void>> send_frame(Scope& scope, Sender& sender, const std::string& frame) {
+  while (sender.busy) {
+    if (scope.over()) co_return scope.error("sending to the API server");
+    co_await scope.wait(sender.idle);
+  }
+  sender.busy = true;
+  Result<void> sent = co_await send_all(scope, sender.raw, frame);
+  sender.busy = false;
+  sender.idle.raise();
+  co_return sent;
+}
+
 /// What came over the WebSocket goes to the local side, until it ends. The text of channel 1, or nothing.
-Task<std::string> pump_down(Scope& scope, Stream& stream, int fd, Watch& watch) {
+Task<std::string> pump_down(Scope& scope, Stream& stream, Sender& sender, int fd, Watch& watch) {
   for (;;) {
     while (std::optional<WsReader::Message> message = stream.reader.next()) {
       if (message->kind == WsKind::kClose) co_return std::string();
       if (message->kind == WsKind::kPing) {
         const std::string pong = ws_frame(WsKind::kPong, message->payload, new_mask());
-        Result<void> sent = co_await send_all(scope, *stream.raw, pong);
+        Result<void> sent = co_await send_frame(scope, sender, pong);
         if (!sent) co_return std::string();
       }
       if (message->kind != WsKind::kBinary || message->payload.empty()) continue;
@@ -177,7 +197,7 @@ Task<std::string> pump_down(Scope& scope, Stream& stream, int fd, Watch& watch) 
 }
 
 /// What the local side sends goes into the WebSocket, until it closes.
-Task<void> pump_up(Scope& scope, Stream& stream, int fd, Watch& watch) {
+Task<void> pump_up(Scope& scope, Sender& sender, int fd, Watch& watch) {
   std::string piece;
   for (;;) {
     piece.resize(kPieceBytes);
@@ -192,7 +212,7 @@ Task<void> pump_up(Scope& scope, Stream& stream, int fd, Watch& watch) {
     piece.resize(static_cast<size_t>(got));
     piece.insert(piece.begin(), '\0');  // channel 0
     const std::string frame = ws_frame(WsKind::kBinary, piece, new_mask());
-    Result<void> sent = co_await send_all(scope, *stream.raw, frame);
+    Result<void> sent = co_await send_frame(scope, sender, frame);
     if (!sent) co_return;
   }
 }
@@ -318,13 +338,14 @@ Task<void> PortForward::carry(std::shared_ptr<PortForward> self, int fd) {
   Scope scope(*self->engine_, std::nullopt, self->stop_.get_token(), ended.get_token());
   Watch watch(*self->engine_, fd);
   // Either end ends both: there is no half-close.
-  Task<void> up = pump_up(scope, stream, fd, watch);
+  Sender sender{*stream.raw};
+  Task<void> up = pump_up(scope, sender, fd, watch);
   Task<void> rest = [](Task<void> pump, std::stop_source* stop) -> Task<void> {
     co_await std::move(pump);
     stop->request_stop();
   }(std::move(up), &ended);
   rest.start();
-  const std::string trouble = co_await pump_down(scope, stream, fd, watch);
+  const std::string trouble = co_await pump_down(scope, stream, sender, fd, watch);
   if (!trouble.empty()) {
     self->trouble_ = trouble;
     if (const auto client = self->client_.lock()) client->log(LogLevel::warn, "tunnel: " + trouble);

@@ -49,6 +49,11 @@ Broken kind_of(CURLcode code, bool sent) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
       return Broken::kBadUrl;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return Broken::kNotTrusted;
     default:
       return sent ? Broken::kCut : Broken::kUnreachable;
   }

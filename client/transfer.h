@@ -60,6 +60,7 @@ enum class Broken : uint8_t {
   kCut,          ///< the connection ended early
   kTooLarge,     ///< the answer exceeds answer_bytes_max
   kBadUrl,
+  kNotTrusted,  ///< the certificates do not fit: theirs to our CA, or ours cannot be read; nothing has left
 };
 
 /// Loop thread only. Destroying a transfer that runs closes its connection.
