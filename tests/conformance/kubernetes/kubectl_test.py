@@ -19,7 +19,7 @@ FOREIGN = ("gateway", "httproute", "healthcheckpolicy")
 
 
 def commands(page, *sections):
-    """The indented commands below these headings of a page, without those that need a registry or a load balancer."""
+    """The indented commands below these headings of a page, without those that build images or need a load balancer."""
     with open(os.path.join(DEPLOY, page), encoding="utf-8") as file:
         lines = file.read().split("\n")
     found = []
@@ -28,7 +28,7 @@ def commands(page, *sections):
         for line in lines[start:]:
             if line.startswith("## "):
                 break
-            if line.startswith("    ") and line.split()[0] not in ("docker", "curl"):
+            if line.startswith("    ") and line.split()[0] not in ("docker", "curl") and "deploy/build.sh" not in line:
                 found.append(line[4:])
     return "\n".join(found)
 

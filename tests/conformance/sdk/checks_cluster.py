@@ -9,9 +9,16 @@ from cluster_world import EXTENSIONS, LATE_GATEWAY, POOL, SANDBOX_PORT, SANDBOXE
 from flavours import call, gateway
 
 
+async def create(world, client, **options):
+    """A sandbox from the warm pool, once it is routed."""
+    sandbox = await call(client.create_sandbox, POOL, **options)
+    world.wait_routed(sandbox.sandbox_id)
+    return sandbox
+
+
 async def claim_run_terminate(world, flavour, client):
     world.wait_warm()
-    sandbox = await call(client.create_sandbox, POOL, labels={"team": "a"})
+    sandbox = await create(world, client, labels={"team": "a"})
     box = world.kube.must("GET", SANDBOXES + "/" + sandbox.sandbox_id)
     expect.equal(box["metadata"]["labels"].get("agents.x-k8s.io/launch-type"), "warm", "launch type")
     expect.true(sandbox.sandbox_id.startswith(POOL + "-"), "a member of the pool: " + sandbox.sandbox_id)
@@ -32,8 +39,8 @@ async def claim_run_terminate(world, flavour, client):
 
 
 async def two_never_share(world, flavour, client):
-    first = await call(client.create_sandbox, POOL)
-    second = await call(client.create_sandbox, POOL)
+    first = await create(world, client)
+    second = await create(world, client)
     expect.true(first.sandbox_id != second.sandbox_id, "two claims, two sandboxes")
     await call(first.files.write, "mine.txt", b"first")
     await call(second.files.write, "mine.txt", b"second")
@@ -45,7 +52,7 @@ async def two_never_share(world, flavour, client):
 
 
 async def attach(world, flavour, client):
-    sandbox = await call(client.create_sandbox, POOL, claim_name="named-" + flavour.name)
+    sandbox = await create(world, client, claim_name="named-" + flavour.name)
     await call(sandbox.files.write, "attach.txt", b"before")
     await call(sandbox.close_connection)
     again = await call(client.get_sandbox, "named-" + flavour.name)
@@ -59,13 +66,13 @@ async def attach(world, flavour, client):
 
 async def environment(world, flavour, client):
     """Variables of its own make a sandbox that no pool can have ready."""
-    sandbox = await call(client.create_sandbox, POOL, env={"COLOUR": "blue"})
+    sandbox = await create(world, client, env={"COLOUR": "blue"})
     expect.equal((await call(sandbox.commands.run, "printenv COLOUR")).stdout, "blue\n", "COLOUR")
     await call(sandbox.terminate)
 
 
 async def asleep_and_awake(world, flavour, client):
-    sandbox = await call(client.create_sandbox, POOL)
+    sandbox = await create(world, client)
     path = SANDBOXES + "/" + sandbox.sandbox_id
     world.kube.merge(path, {"spec": {"operatingMode": "Suspended"}})
 
@@ -78,13 +85,14 @@ async def asleep_and_awake(world, flavour, client):
     expect.equal(response.headers.get("X-Sandgate-Forwarded"), "no", "X-Sandgate-Forwarded")
     world.kube.merge(path, {"spec": {"operatingMode": "Running"}})
     until(lambda: state("True"), "the resume")
+    world.wait_routed(sandbox.sandbox_id)
     expect.equal((await call(sandbox.commands.run, "echo awake")).stdout, "awake\n", "a new Pod, the same name")
     await call(sandbox.terminate)
 
 
 async def its_pod_is_replaced(world, flavour, client):
     """The SDK may hold the address of a Pod that is gone; the router knows better."""
-    sandbox = await call(client.create_sandbox, POOL)
+    sandbox = await create(world, client)
     before = await call(sandbox.get_pod_ip)
     world.kube.must("DELETE", "/api/v1/namespaces/default/pods/" + await call(sandbox.get_pod_name))
 
@@ -93,6 +101,7 @@ async def its_pod_is_replaced(world, flavour, client):
         ready = any(one["type"] == "Ready" and one["status"] == "True" for one in box["status"]["conditions"])
         return ready and box["status"].get("podIPs") not in (None, [], [before])
     until(replaced, "a new Pod")
+    world.wait_routed(sandbox.sandbox_id)
     expect.equal((await call(sandbox.commands.run, "echo moved")).stdout, "moved\n", "stdout")
     await call(sandbox.terminate)
 
@@ -125,7 +134,7 @@ async def late_gateway(world, flavour):
     world.kube.merge(_gateway_status(), {"status": None})
     client = flavour.open_client(world.kube.url, gateway(LATE_GATEWAY, SANDBOX_PORT, gateway_ready_timeout=20))
     try:
-        sandbox = await call(client.create_sandbox, POOL)
+        sandbox = await create(world, client)
         run = sandbox.commands.run
         running = asyncio.ensure_future(
             asyncio.to_thread(run, "echo late") if flavour.name == "sync" else run("echo late"))

@@ -138,6 +138,20 @@ class ClusterWorld:
     def file_of(self, sandbox_name, relative):
         return os.path.join(self.base_dirs[sandbox_name], relative)
 
+    def wait_routed(self, sandbox_name):
+        """Until both routers know it: on a busy machine their watch may be later than the SDK's own, which tries once."""
+        def known():
+            return all(self._answers(router, sandbox_name) for router in (self.router_url, "http://" + self.gateway_address))
+        until(known, "the route of " + sandbox_name)
+
+    @staticmethod
+    def _answers(router, sandbox_name):
+        place = urllib.parse.urlsplit(router)
+        connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/", headers={"X-Sandbox-ID": sandbox_name})
+            return connection.getresponse().status == 200
+
     def wait_warm(self):
         def warm():
             return self.kube.must("GET", EXTENSIONS + "sandboxwarmpools/" + POOL).get("status", {}).get("readyReplicas") == 2

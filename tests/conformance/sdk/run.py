@@ -22,7 +22,7 @@ import checks_commands  # noqa: E402
 import checks_files  # noqa: E402
 import checks_lifecycle  # noqa: E402
 import checks_router  # noqa: E402
-from cluster_world import POOL, ClusterWorld  # noqa: E402
+from cluster_world import ClusterWorld  # noqa: E402
 import expect  # noqa: E402
 from flavours import AsyncFlavour, SyncFlavour, call  # noqa: E402
 from world import ADDRESSED, NAMED, World  # noqa: E402
@@ -102,7 +102,7 @@ async def run_cluster(world, flavour, report, selected):
                       for name, check in module.CHECKS]
             chosen = [(full, check) for full, check in chosen if selected(full)]
             if chosen:
-                sandbox = await call(client.create_sandbox, POOL)
+                sandbox = await checks_cluster.create(world, client)
                 for full, check in chosen:
                     await report.run(full, check, world, sandbox)
                 await call(sandbox.terminate)
