@@ -3,22 +3,19 @@
 namespace sandgate::cli {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& words, const std::string& before = "") {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + before + word;
   return text;
 }
 
-constexpr const char* kFlags =
-    "--namespace --kubeconfig --context --mode --api-url --gateway-name --gateway-namespace --router-namespace "
-    "--server-port "
-    "--token-file --ca-file --header --timeout --output --quiet --by-name --help";
 constexpr const char* kClaimVerbs = "run exec status get delete suspend resume tunnel";
 
 }  // namespace
 
-std::string completion_script(const std::string& shell, const std::vector<std::string>& verbs) {
-  const std::string all = joined(verbs);
+std::string completion_script(const std::string& shell, const std::vector<std::string>& verbs,
+                              const std::vector<std::string>& flags) {
+  const std::string all = joined(verbs), dashed = joined(flags, "--");
   if (shell == "bash") {
     return "_sandbox() {\n"
            "  local word=${COMP_WORDS[COMP_CWORD]} verb='' i\n"
@@ -29,7 +26,7 @@ std::string completion_script(const std::string& shell, const std::vector<std::s
            "  done\n"
            "  if [[ $word == -* ]]; then\n"
            "    mapfile -t COMPREPLY < <(compgen -W '" +
-           std::string(kFlags) +
+           dashed +
            "' -- \"$word\")\n"
            "  elif [[ -z $verb ]]; then\n"
            "    mapfile -t COMPREPLY < <(compgen -W '" +
@@ -49,7 +46,7 @@ std::string completion_script(const std::string& shell, const std::vector<std::s
     return "#compdef sandbox\n"
            "_sandbox() {\n"
            "  local -a verbs=(" +
-           all + ") flags=(" + std::string(kFlags) +
+           all + ") flags=(" + dashed +
            ")\n"
            "  if [[ $words[CURRENT] == -* ]]; then compadd -a flags; return; fi\n"
            "  local verb=${${words[2,CURRENT-1]}[(r)(${(j:|:)~verbs})]}\n"
@@ -67,12 +64,7 @@ std::string completion_script(const std::string& shell, const std::vector<std::s
     std::string text = "complete -c sandbox -f -n __fish_use_subcommand -a '" + all + "'\n";
     text += "complete -c sandbox -f -n '__fish_seen_subcommand_from " + std::string(kClaimVerbs) +
             "' -a '(sandbox -q list 2>/dev/null)'\n";
-    std::string flags = kFlags;
-    for (size_t at = 0; at < flags.size();) {
-      const size_t end = std::min(flags.find(' ', at), flags.size());
-      text += "complete -c sandbox -l " + flags.substr(at + 2, end - at - 2) + "\n";
-      at = end + 1;
-    }
+    for (const std::string& flag : flags) text += "complete -c sandbox -l " + flag + "\n";
     return text;
   }
   return {};

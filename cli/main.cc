@@ -189,7 +189,11 @@ int main_of(int argc, char** argv) {
       std::vector<std::string> verbs;
       for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
         verbs.push_back(sub->get_name());
-      std::fputs(completion_script(shell, verbs).c_str(), stdout);
+      std::vector<std::string> names;
+      for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back(name);
+      }
+      std::fputs(completion_script(shell, verbs, names).c_str(), stdout);
       return 0;
     };
   });

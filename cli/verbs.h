@@ -44,7 +44,8 @@ int selftest(const Context& context, const CreateFlags& flags);
 /// be.
 std::string quote_words(const std::vector<std::string>& words);
 
-/// The completion script of a shell: bash, zsh or fish; empty for others.
-std::string completion_script(const std::string& shell, const std::vector<std::string>& verbs);
+/// The completion script of a shell: bash, zsh or fish; empty for others. `flags` without their dashes.
+std::string completion_script(const std::string& shell, const std::vector<std::string>& verbs,
+                              const std::vector<std::string>& flags);
 
 }  // namespace sandgate::cli

@@ -43,9 +43,9 @@ std::string watch_event(const std::string& object) {
   return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(size) + line + "\r\n0\r\n\r\n";
 }
 
-const std::string kReady =
-    R"({"metadata":{"name":"c","uid":"u1","resourceVersion":"7"},"status":{"sandbox":{"name":"box","podIPs":["127.0.0.1"]},)"
-    R"("conditions":[{"type":"Ready","status":"True"}]}})";
+const std::string kReady = R"({"metadata":{"name":"c","uid":"u1","resourceVersion":"7"},)"
+                           R"("status":{"sandbox":{"name":"box","podIPs":["127.0.0.1"]},)"
+                           R"("conditions":[{"type":"Ready","status":"True"}]}})";
 const std::string kNotReady = R"({"metadata":{"name":"c","uid":"u1","resourceVersion":"5"}})";
 
 TEST(Credentials, AskedForAgainAfter401AlsoForAWatch) {
@@ -103,12 +103,13 @@ std::string kubeconfig(const std::string& server, const std::string& user) {
 
 TEST(Kubeconfig, APluginGivesTheCredentials) {
   const Folder folder;
-  const std::string plugin = folder.put(
-      "plugin",
-      "#!/bin/sh\necho called >>\"$0.calls\"\n"
-      R"(printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"by-%s"}}' "$WHO")"
-      "\n",
-      0700);
+  const std::string plugin =
+      folder.put("plugin",
+                 "#!/bin/sh\necho called >>\"$0.calls\"\n"
+                 R"(printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",)"
+                 R"("status":{"token":"by-%s"}}' "$WHO")"
+                 "\n",
+                 0700);
   TestServer server([](const Seen&) { return Answer::json(R"({"items":[{"metadata":{"name":"a"}}]})"); });
   const std::string config = folder.put(
       "config", kubeconfig(server.url(),
@@ -220,9 +221,9 @@ struct BetaServer {
           if (has("sandboxwarmpools")) return Answer::json(R"({"items":[)" + pools + "]}");
           if (has("sandboxtemplates/none")) return Answer::of(404, R"({"message":"not found"})");
           if (has("sandboxtemplates/")) {
-            return Answer::json(
-                R"({"metadata":{"name":"t"},"spec":{"podTemplate":{"spec":{"containers":[{"name":"main","image":"i"}]}},)"
-                R"("networkPolicy":{}}})");
+            return Answer::json(R"({"metadata":{"name":"t"},"spec":{"podTemplate":)"
+                                R"({"spec":{"containers":[{"name":"main","image":"i"}]}},)"
+                                R"("networkPolicy":{}}})");
           }
           if (seen.method == "POST") return Answer::of(201, kNotReady);
           const std::string ready = R"({"metadata":{"name":"s","uid":"u1","resourceVersion":"7"},"status":{)"

@@ -39,6 +39,8 @@ std::string said(const Result<T>& result, Show show) {
   return result ? "ok " + show(*result) : said(result.error());
 }
 
+int number(const std::string& text) { return static_cast<int>(std::strtol(text.c_str(), nullptr, 10)); }
+
 std::string said(const Result<void>& result) { return result ? "ok" : said(result.error()); }
 
 Connection connection_of(const std::string& mode) {
@@ -62,7 +64,7 @@ Task<Result<void>> one_of_many(async::Client client, std::string pool, std::stop
   co_return Result<void>();
 }
 
-std::string fan(const std::string& mode, const std::string& pool, int count, long stop_ms) {
+std::string fan(const std::string& mode, const std::string& pool, int count, int stop_ms) {
   std::map<std::string, int> outcomes;
   std::string first_error;
   {
@@ -115,7 +117,7 @@ std::string act(Client& client, std::map<std::string, Sandbox>& sandboxes, const
   line >> verb >> name >> first;
   std::string rest;
   std::getline(line >> std::ws, rest);
-  if (verb == "fan") return fan(mode, name, std::atoi(first.c_str()), std::strtol(rest.c_str(), nullptr, 10));
+  if (verb == "fan") return fan(mode, name, number(first), number(rest));
   if (verb == "create") {
     Result<Sandbox> made = client.create(first);
     if (!made) return said(made.error());
@@ -147,7 +149,7 @@ std::string act(Client& client, std::map<std::string, Sandbox>& sandboxes, const
     return said(sandbox.files().exists(first), [](bool there) { return std::string(there ? "yes" : "no"); });
   }
   if (verb == "remove") return said(sandbox.files().remove(first, {.recursive = rest == "recursive"}));
-  if (verb == "threads") return threads(sandbox, std::atoi(first.c_str()), std::atoi(rest.c_str()));
+  if (verb == "threads") return threads(sandbox, number(first), number(rest));
   if (verb == "terminate") return said(sandbox.terminate());
   return "error usage no verb " + verb;
 }
