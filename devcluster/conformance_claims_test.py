@@ -240,9 +240,10 @@ class Sandboxes(ClusterTest):
         self.wait_for(CORE, "services", "box", lambda s: s is None, "the end of the Service")
 
     def test_shutdown_time(self):
-        self.add_sandbox("kept", shutdownTime=in_seconds(2))
+        self.add_sandbox("kept")
         self.add_sandbox("deleted", shutdownTime=in_seconds(2), shutdownPolicy="Delete")
         self.ready_sandbox("kept")
+        self.api.patch(self.path(AGENTS, "sandboxes", "kept"), {"spec": {"shutdownTime": in_seconds(1)}})
         kept = self.wait_for(AGENTS, "sandboxes", "kept",
                              lambda s: condition(s, "Ready").get("reason") == "SandboxExpired", "expiry")
         self.assertEqual({"conditions"}, set(kept["status"]))  # all else is cleared

@@ -31,7 +31,7 @@ class Lines(unittest.TestResult):
     def __init__(self, report, part):
         super().__init__()
         self._report, self._part, self.good = report, part, set()
-        self._bad = {}
+        self._bad, self.ended = {}, None
 
     def startTest(self, test):
         super().startTest(test)
@@ -47,6 +47,9 @@ class Lines(unittest.TestResult):
             self._report.passed("%s: %s" % (self._part, name), "%.2f s" % (time.monotonic() - self._begun))
 
     def _note(self, test, error):
+        if isinstance(error, tuple) and isinstance(error[1], SystemExit):  # a signal: unittest would just go on
+            self.stop()
+            self.ended = error[1]
         text = self._exc_info_to_string(error, test) if isinstance(error, tuple) else str(error)
         if hasattr(test, "_testMethodName") or hasattr(test, "test_case"):
             self._bad[str(test)] = text
@@ -95,6 +98,8 @@ class Run:
         chosen = unittest.TestSuite(test for test in loaded if not words or any(word in short(test) for word in words))
         result = Lines(self._report, part)
         chosen.run(result)
+        if result.ended is not None:
+            raise result.ended
         return result.good
 
 
