@@ -220,6 +220,14 @@ class Modes(unittest.TestCase):
         self.assertEqual(sandbox("resume", claim).returncode, 0)
         self.assertEqual(sandbox("run", claim, "--", "echo", "again").stdout, "again\n")
 
+    def test_list_and_delete_by_label(self):
+        sandbox = lambda *words: self.cluster.sandbox("--mode", "in-cluster", *words)  # noqa: E731
+        for name, team in (("one", "a"), ("two", "a"), ("three", "b")):
+            self.assertEqual(sandbox("create", "pool", "--name", name, "--label", "team=" + team).returncode, 0)
+        self.assertEqual(sandbox("-q", "list", "-l", "team=a").stdout.split(), ["one", "two"])
+        self.assertEqual(sandbox("delete", "-l", "team=a", "not-there").returncode, 0)
+        self.assertEqual(self.cluster.claims(), ["three"])
+
     def test_large_files_keep_their_bytes_in_little_memory(self):
         claim = self.cluster.sandbox("--mode", "in-cluster", "-q", "create", "pool").stdout.strip()
         data = random.Random(1).randbytes(64 << 20)

@@ -94,6 +94,22 @@ TEST(Credentials, RefusedTwiceIsAnAnswer) {
   EXPECT_EQ(server.count(), 2u);
 }
 
+TEST(List, InPages) {
+  TestServer server([](const Seen& seen) {
+    const bool second = seen.target.find("continue=next%2F%3D") != std::string::npos;
+    return Answer::json(second ? R"({"items":[{"metadata":{"name":"c"}}],"metadata":{}})"
+                               : R"({"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}],)"
+                                 R"("metadata":{"continue":"next/="}})");
+  });
+  auto client =
+      v1::Client::open({.connection = InCluster{}, .kubernetes = KubernetesApi{.url = server.url(), .token = "t"}})
+          .value();
+  EXPECT_EQ(client.list("default", "a=b,c").value(), (std::vector<std::string>{"a", "b", "c"}));
+  const auto seen = server.seen();
+  ASSERT_EQ(seen.size(), 2u);
+  for (const Seen& each : seen) EXPECT_THAT(each.target, HasSubstr("?limit=500&labelSelector=a%3Db%2Cc"));
+}
+
 std::string kubeconfig(const std::string& server, const std::string& user) {
   return "apiVersion: v1\nkind: Config\ncurrent-context: here\nclusters:\n- name: c\n  cluster: {server: \"" + server +
          "\"}\nusers:\n- name: u\n  user:\n" + user +

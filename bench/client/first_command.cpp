@@ -1,5 +1,6 @@
-// From create() to the first command's output, COUNT times by one client.
-// Usage: first_command KUBE_URL ROUTER_URL COUNT. Prints a line "BEGIN END" for each, in seconds of the monotonic clock. python_side.py does the same.
+// From create() to the first command's output, COUNT times by one client. Usage:
+//   first_command KUBE_URL ROUTER_URL COUNT
+// Prints a line "BEGIN END" for each, in seconds of the monotonic clock. python_side.py does the same.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

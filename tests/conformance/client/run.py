@@ -1,4 +1,5 @@
 """The published Python SDK and our client, each doing the same steps against the same stand-in; every request is recorded.
+Then the client's Debian package, and foreign programs built with it.
 
 Usage: run.py BIN_DIR WORK_DIR DRIVE [--print]
 DRIVE is the program made of drive.cpp. Every difference must have a row with its reason in docs/migrate-python-client.md,
@@ -13,6 +14,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "common"))
 
+import package  # noqa: E402
 import wire  # noqa: E402
 from programs import Programs, StartError  # noqa: E402
 from recorder import Recorder  # noqa: E402
@@ -132,6 +134,20 @@ def check_mode(report, cluster, mode, driver, table, show):
             report.passed("%s: %s" % (mode, step), "%d requests" % requests)
 
 
+def check_package(report, bin_dir, work_dir):
+    try:
+        made = package.Package(os.path.dirname(bin_dir), work_dir)
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        report.failed("package: made by cpack", error)
+        return
+    for name, check in package.CHECKS:
+        try:
+            check(made)
+            report.passed("package: " + name)
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            report.failed("package: " + name, error)
+
+
 def main(arguments):
     if len(arguments) < 3:
         print(__doc__, file=sys.stderr)
@@ -150,6 +166,7 @@ def main(arguments):
             cluster.close()
     except StartError as error:
         report.failed("start", error)
+    check_package(report, bin_dir, work_dir)
     for name, rows in (("every row has been seen", table.stale()), ("every row has a reason", table.without_reason())):
         report.failed(name, rows) if rows else report.passed(name, "%d rows" % len(table.rows))
     return report.close()
