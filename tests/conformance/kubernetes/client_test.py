@@ -58,7 +58,7 @@ class Client(unittest.TestCase):
         self.sandbox("cp", "-", claim + ":up.txt", text=data)
         self.assertEqual(self.sandbox("cp", claim + ":up.txt", "-"), data)
         self.assertIn("up.txt", self.sandbox("ls", claim + ":"))
-        self.sandbox("exists", claim, "no-such-file", status=1)
+        self.sandbox("exists", claim + ":no-such-file", status=1)
         self.sandbox("suspend", claim)
         self.assertEqual(json.loads(self.sandbox("-o", "json", "get", claim, status=1))["reason"], "SandboxSuspended")
         self.sandbox("resume", claim)

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(HERE, os.pardir, "common"))
 from programs import StartError, free_port  # noqa: E402
 
 ADMIN_TOKEN = "conformance-admin"
-START_PATIENCE_S = 90.0
+START_PATIENCE_S = 120.0  # seconds; a loaded machine starts slowly
 # Who did what, so that tests can see what a gateway really asked for; the bodies do not matter.
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
@@ -79,10 +79,11 @@ class ControlPlane:
 
     def _start_etcd(self, binary):
         client, peer = ("http://127.0.0.1:%d" % free_port() for _ in range(2))
-        self._programs.start(self.name + "-etcd", [
+        etcd = self._programs.start(self.name + "-etcd", [
             binary, "--name", "one", "--data-dir", os.path.join(self.folder, "etcd"), "--listen-client-urls", client,
             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", "one=" + peer], listen=("127.0.0.1", urllib.parse.urlsplit(client).port))
+            "--initial-cluster", "one=" + peer])
+        etcd.wait_until_listening("127.0.0.1", urllib.parse.urlsplit(client).port, START_PATIENCE_S)
         return client
 
     def start_api(self, port, name=None):
@@ -101,8 +102,7 @@ class ControlPlane:
             "--service-account-signing-key-file=" + certificates.accounts_key,
             # Nobody makes default service accounts here, so Pods must do without.
             "--disable-admission-plugins=ServiceAccount", "--cert-dir=" + os.path.join(self.folder, "made"),
-            "--audit-policy-file=" + policy, "--audit-log-path=" + self.audit_log, "--audit-log-mode=blocking"],
-            listen=("127.0.0.1", port))
+            "--audit-policy-file=" + policy, "--audit-log-path=" + self.audit_log, "--audit-log-mode=blocking"])
         deadline = time.monotonic() + START_PATIENCE_S
         while self._ready(port) != 200:
             if not program.running() or time.monotonic() > deadline:

@@ -112,6 +112,12 @@ class Life(OnTheApi):
 
 
 class Outage(OnTheApi):
+    def back_again(self):
+        """Whatever went wrong, the next test has its API server."""
+        plane = real().plane
+        if not plane.api.running():
+            plane.api = plane.start_api(plane.port, "first-apiserver-again")
+
     def test_a_server_that_comes_back_with_a_compacted_history(self):
         """The server goes. Meanwhile one sandbox goes, one comes and one moves, by another server on the same etcd, which
         then forgets how. When the first is back, what the gateways ask for is too old: 410, a new list, the right table."""
@@ -125,7 +131,9 @@ class Outage(OnTheApi):
                 eventually(lambda way=way, name=name: way(name).status == 200, "the route of " + name)
         plane = real().plane
         counts = {product: self.count(product) for product in ("router", "proxy")}
-        plane.api.stop()
+        self.addCleanup(self.back_again)
+        plane.api.process.kill()
+        plane.api.process.wait()
         for way in ways:  # a failing API server empties nothing
             self.assertEqual(told(way("stays"))["box"], "stays")
         second = plane.start_api(plane.other_port, "second-apiserver")
@@ -138,7 +146,8 @@ class Outage(OnTheApi):
             plane.compact()
         finally:
             plane.port = first
-            second.stop()
+            second.process.kill()
+            second.process.wait()
         for way in ways:
             self.assertEqual(told(way("goes"))["box"], "goes")  # nobody has told them yet
         plane.api = plane.start_api(plane.port, "first-apiserver-again")

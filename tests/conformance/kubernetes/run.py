@@ -31,17 +31,17 @@ class Lines(unittest.TestResult):
     def __init__(self, report, part):
         super().__init__()
         self._report, self._part, self.good = report, part, set()
-        self._bad, self.ended = {}, None
+        self._bad, self.ended = [], None
 
     def startTest(self, test):
         super().startTest(test)
-        self._bad, self._begun = {}, time.monotonic()
+        self._bad, self._begun = [], time.monotonic()
 
     def stopTest(self, test):
         super().stopTest(test)
         name = short(test)
         if self._bad:
-            self._report.failed("%s: %s" % (self._part, name), "\n".join(self._bad.values()))
+            self._report.failed("%s: %s" % (self._part, name), "\n".join(self._bad))
         else:
             self.good.add(name)
             self._report.passed("%s: %s" % (self._part, name), "%.2f s" % (time.monotonic() - self._begun))
@@ -52,7 +52,7 @@ class Lines(unittest.TestResult):
             self.ended = error[1]
         text = self._exc_info_to_string(error, test) if isinstance(error, tuple) else str(error)
         if hasattr(test, "_testMethodName") or hasattr(test, "test_case"):
-            self._bad[str(test)] = text
+            self._bad.append(text)
         else:  # setUpClass and its like: no test runs
             self._report.failed("%s: %s" % (self._part, test), text)
 

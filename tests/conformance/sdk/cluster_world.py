@@ -104,7 +104,8 @@ class ClusterWorld:
             "apiVersion": "extensions.agents.x-k8s.io/v1beta1", "kind": "SandboxWarmPool", "metadata": {"name": POOL},
             "spec": {"replicas": 2, "sandboxTemplateRef": {"name": "python"}}})
         self.routers = []
-        self.router_url = self._start_router(programs, bin_dir, kubeconfig, "cluster-router", "127.0.0.1:%d" % processes.free_port())
+        at = "127.0.0.1:%d" % processes.free_port()
+        self.router_url = self._start_router(programs, bin_dir, kubeconfig, "cluster-router", at)
         self.gateway_address = processes.free_loopback_address(80)
         self._start_router(programs, bin_dir, kubeconfig, "cluster-gateway", self.gateway_address + ":80")
         self._add_gateway(GATEWAY)
