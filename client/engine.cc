@@ -12,12 +12,14 @@
 #include "client/transfer.h"
 
 namespace sandgate {
-namespace v1::detail {
+inline namespace v1 {
+namespace detail {
 namespace {
 thread_local bool is_loop_thread = false;
 }
 bool on_loop_thread() noexcept { return is_loop_thread; }
-}  // namespace v1::detail
+}  // namespace detail
+}  // namespace v1
 
 namespace client {
 namespace {
