@@ -37,8 +37,11 @@ class Probe:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        said = self.process.stderr.read()
         self.process.stdout.close()
         self.process.stderr.close()
+        if exc_info[0] is None and self.process.returncode != 0:  # also what a sanitizer found at the end
+            raise AssertionError("the probe ended with %d: %s" % (self.process.returncode, said[-4000:]))
 
     def say(self, line):
         killer = threading.Timer(ANSWER_S, self.process.kill)
