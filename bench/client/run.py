@@ -134,8 +134,10 @@ def quartile(figures):
 
 
 def table(costs, first, options):
-    lines = ["Best of %d rounds, %d MiB, %d creates; Python SDK 1.0.8 with %s." % (
-        options.rounds, options.mib, options.creates, "Python %d.%d" % sys.version_info[:2]), "",
+    lines = ["Best of %d rounds, %d MiB, %d creates; Python SDK 1.0.8 with %s. Load of the machine when it ended: %.1f on %d "
+             "processors; far above their number wall times are rough." % (
+                 options.rounds, options.mib, options.creates, "Python %d.%d" % sys.version_info[:2], os.getloadavg()[1],
+                 os.cpu_count()), "",
         "| what | unit | Python SDK | sandgate | ratio | goal |", "|---|---|---:|---:|---:|---|"]
     for what in ("upload", "download"):
         for key, unit, goal in (("wall_s", "s", "at least 3 times as fast"), ("cpu_s", "s of processor", "")):
