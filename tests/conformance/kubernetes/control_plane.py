@@ -69,6 +69,7 @@ class ControlPlane:
         self.folder, self._programs, self._bin, self.name = folder, programs, bin_dir, name
         os.makedirs(folder, exist_ok=True)
         self.certificates = Certificates(os.path.join(folder, "certificates"))
+        self._trust = ssl.create_default_context(cafile=self.certificates.ca)
         self.port, self.other_port = free_port(), free_port()
         self.server = "https://127.0.0.1:%d" % self.port
         self._etcd_url = self._start_etcd(etcd or os.path.join(bin_dir, "etcd"))
@@ -126,8 +127,7 @@ class ControlPlane:
 
     def request(self, method, path, body=None, kind="application/json", token=ADMIN_TOKEN, port=None):
         """(status, answer), by the administrator unless another token is given; of a watch the list of its events."""
-        context = ssl.create_default_context(cafile=self.certificates.ca)
-        connection = http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=30, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", port or self.port, timeout=30, context=self._trust)
         headers = {"Accept": "application/json", "Authorization": "Bearer " + token}
         if body is not None:
             headers["Content-Type"] = kind
