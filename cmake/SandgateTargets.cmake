@@ -1,10 +1,12 @@
-# sandgate_library(NAME [DEPS lib...] [SYSTEM lib...])
+# sandgate_library(NAME [HEAPS] [DEPS lib...] [SYSTEM lib...])
 #   The folder's library: every foo.cc beside the CMakeLists.txt belongs to it, every foo_test.cc to its test program
-#   NAME_test. DEPS are our folders, SYSTEM are packages.
+#   NAME_test. DEPS are our folders, SYSTEM are packages. HEAPS: where SANDGATE_HEAPS is on (CMakePresets.json), eight
+#   files are compiled as one, for most of a small file's time goes into the headers it includes. The dev preset
+#   compiles each file by itself, so that each names what it needs and a change is built in seconds.
 # sandgate_program(NAME MAIN file.cc [DEPS ...] [SYSTEM ...])
 #   A program; MAIN is the only file it adds.
 function(sandgate_library name)
-  cmake_parse_arguments(ARG "" "" "DEPS;SYSTEM;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "HEAPS" "" "DEPS;SYSTEM;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
@@ -13,6 +15,10 @@ function(sandgate_library name)
   list(TRANSFORM ARG_TEST_DEPS PREPEND sg_)
   if(sources)
     add_library(sg_${name} STATIC ${sources})
+    if(ARG_HEAPS AND SANDGATE_HEAPS)
+      set_target_properties(sg_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+      target_compile_options(sg_${name} PRIVATE -Wno-subobject-linkage)  # speaks of headers, and takes the parts for some
+    endif()
     target_link_libraries(sg_${name} PUBLIC sandgate_flags ${ARG_DEPS} ${ARG_SYSTEM})
   else()
     add_library(sg_${name} INTERFACE)

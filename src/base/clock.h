@@ -37,13 +37,16 @@ class Clock {
   WallTime wall_{};
 };
 
+/// The machine's monotonic clock, for threads that have no loop of their own.
+inline MonoTime steady_now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
+
 /// The machine's clocks.
 class SystemClock final : public Clock {
  public:
   SystemClock() { SystemClock::refresh(); }
-  MonoTime precise() const override { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
+  MonoTime precise() const override { return steady_now(); }
   void refresh() override {
-    now_ = std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now());
+    now_ = steady_now();
     wall_ = std::chrono::time_point_cast<Nanos>(std::chrono::system_clock::now());
   }
 };

@@ -56,11 +56,11 @@ std::string stray(const Names& names, std::string_view word) {
     const std::string_view flag = word.substr(0, word.find('='));
     const size_t dashes = std::min(flag.find_first_not_of('-'), flag.size());
     const std::string_view near = nearest(flag.substr(dashes), names);
-    return near.empty() ? fmt::format("unknown flag {} (--help lists all)", quoted(flag))
-                        : fmt::format("unknown flag {}; did you mean --{}?", quoted(flag), near);
+    return near.empty() ? fmt::format("unknown flag {} (--help lists all)", in_quotes(flag))
+                        : fmt::format("unknown flag {}; did you mean --{}?", in_quotes(flag), near);
   }
   const bool boolean = word == "true" || word == "false";
-  return fmt::format("unexpected argument {}{}", quoted(word),
+  return fmt::format("unexpected argument {}{}", in_quotes(word),
                      boolean ? " (write --flag=" + std::string(word) + ")" : "");
 }
 

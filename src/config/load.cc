@@ -50,7 +50,7 @@ void apply_environment(const Schema& schema, const Environment& environment, boo
     if (raw == nullptr) continue;
     for (const std::string& wrong : s.environment.read(options, *raw)) {
       const std::string subject =
-          s.is_list || s.environment.is_secret ? s.environment.name : s.environment.name + "=" + quoted(*raw);
+          s.is_list || s.environment.is_secret ? s.environment.name : s.environment.name + "=" + in_quotes(*raw);
       const std::string line = fmt::format("{} {} (accepted: {}){}", subject, wrong, s.environment.accepted,
                                            strict ? "" : fallback(s, options));
       if (strict) {
@@ -89,7 +89,7 @@ std::string unknown_key(const Schema& schema, const std::string& path, const Fil
   }
   for (const AbsentSetting& s : schema.absent) names.push_back(s.name);
   const std::string_view near = nearest(entry.key, names);
-  return fmt::format("{}: line {}: unknown key {}{}", path, entry.line, quoted(entry.key),
+  return fmt::format("{}: line {}: unknown key {}{}", path, entry.line, in_quotes(entry.key),
                      near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near));
 }
 
@@ -122,7 +122,7 @@ void apply_file(const Schema& schema, const std::string& path, Options& options,
     } else if (entry.is_list && (s == nullptr || !s->is_list)) {
       problems.push_back(fmt::format("{}: line {}: {} takes one value, not a list", path, entry.line, entry.key));
     } else {
-      const std::string place = fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, quoted(entry.value));
+      const std::string place = fmt::format("{}: line {}: {}: {}", path, entry.line, entry.key, in_quotes(entry.value));
       apply(schema, entry.key, entry.value, place, options, problems);
     }
   }
@@ -242,7 +242,7 @@ tl::expected<Options, Stop> load_options(server::Product product, std::span<cons
   const std::string file = line.config_file ? *line.config_file : from_environment != nullptr ? *from_environment : "";
   if (!file.empty()) apply_file(schema, file, options, problems);
   for (const GivenFlag& flag : line.flags) {
-    apply(schema, flag.name, flag.value, fmt::format("--{}={}", flag.name, quoted(flag.value)), options, problems);
+    apply(schema, flag.name, flag.value, fmt::format("--{}={}", flag.name, in_quotes(flag.value)), options, problems);
   }
   finish(options, problems);
   if (!problems.empty()) return tl::unexpected(refuse(schema, problems));

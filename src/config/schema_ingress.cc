@@ -109,7 +109,7 @@ void add_main(std::vector<Setting>& all) {
                         "OPENSANDBOX_LOG_OUTPUT")});
 }
 
-void add_access(std::vector<Setting>& all) {
+void add_ingress_access(std::vector<Setting>& all) {
   add(all, "Secure access",
       {secure_access_keys(),
        text("secure-access-keys-file", "FILE", SG_MEMBER(secure_access_keys_file), any_text, "a path; empty: none",
@@ -221,7 +221,7 @@ Schema ingress_schema() {
   defaults.proxy.downstream.head.head_bytes_max = size_t{1} << 20;
   defaults.proxy.downstream.head.target_bytes_max = size_t{1} << 18;
   add_main(schema.settings);
-  add_access(schema.settings);
+  add_ingress_access(schema.settings);
   add_renew(schema.settings);
   add_process(schema.settings);
   add_dns(schema.settings);

@@ -47,7 +47,7 @@ Setting rate(std::string_view name, std::string_view unit, std::function<policy:
   return s;
 }
 
-void add_routing(std::vector<Setting>& all) {
+void add_proxy_routing(std::vector<Setting>& all) {
   add(all, "Where requests go",
       {with_environment(number("sandbox-port", "PORT", SG_MEMBER(path.sandbox_port), {1, 65535},
                                "Port of a sandbox without the annotation sandgate.dev/port."),
@@ -73,7 +73,7 @@ void add_routing(std::vector<Setting>& all) {
                "Bind cookies of a sandbox to its prefix.")});
 }
 
-void add_access(std::vector<Setting>& all) {
+void add_proxy_access(std::vector<Setting>& all) {
   const auto user_rate = [](Options& options) -> policy::Rate& { return options.path.user_rate; };
   const auto sandbox_rate = [](Options& options) -> policy::Rate& { return options.path.sandbox_rate; };
   add(all, "Who may call, and how often",
@@ -133,8 +133,8 @@ Schema proxy_schema() {
   defaults.proxy.websocket.per_client_max = 0;
   defaults.proxy.websocket.message_bytes_max = uint64_t{1} << 40;
   add_process(schema.settings);
-  add_access(schema.settings);
-  add_routing(schema.settings);
+  add_proxy_access(schema.settings);
+  add_proxy_routing(schema.settings);
   add_dns(schema.settings);
   add_discovery(schema.settings);
   add_times(schema.settings,

@@ -63,7 +63,7 @@ Setting pod_ip_policy() {
       "nothing (the header is ignored); auto: known where there is a table (static-sandboxes), else any.");
 }
 
-void add_access(std::vector<Setting>& all) {
+void add_router_access(std::vector<Setting>& all) {
   add(all, "Who may call, and what",
       {auth_token(), allow_unauthenticated(), trusted_proxies(),
        list("allowed-namespaces", "NAME,...", SG_MEMBER(router.allowed_namespaces), label_item, same,
@@ -160,7 +160,7 @@ void add_authorization(std::vector<Setting>& all) {
                "believed without this.")});
 }
 
-void add_routing(std::vector<Setting>& all) {
+void add_router_routing(std::vector<Setting>& all) {
   add(all, "Where requests go",
       {cluster_domain(),
        text("default-namespace", "NAME", SG_MEMBER(router.default_namespace), label, "a DNS label",
@@ -213,9 +213,9 @@ Schema router_schema() {
   schema.config_file = "SANDBOX_ROUTER_CONFIG";
   schema.defaults.product = schema.product;
   add_process(schema.settings);
-  add_access(schema.settings);
+  add_router_access(schema.settings);
   add_authorization(schema.settings);
-  add_routing(schema.settings);
+  add_router_routing(schema.settings);
   add_router_watch(schema.settings);
   add_times(schema.settings,
             "Longest wait for the sandbox's response head, and between two reads or writes of a body. "

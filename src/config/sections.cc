@@ -61,7 +61,7 @@ Setting trusted_proxies() {
                        if (network) {
                          networks.push_back(*network);
                        } else {
-                         problems.push_back("item " + quoted(item) + " is not a network; left out");
+                         problems.push_back("item " + in_quotes(item) + " is not a network; left out");
                        }
                      }
                      get(options) = std::move(networks);

@@ -211,7 +211,7 @@ Setting list(std::string_view name, std::string_view unit, Get get, Read read, S
     std::remove_reference_t<decltype(get(options))> values;
     for (std::string_view item : list_items(value)) {
       auto one = read(item);
-      if (!one) return "item " + quoted(item) + " is not accepted";
+      if (!one) return "item " + in_quotes(item) + " is not accepted";
       values.push_back(std::move(*one));
     }
     get(options) = std::move(values);

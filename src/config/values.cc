@@ -37,11 +37,12 @@ Result<std::string> read_bind_address(std::string_view text) {
   if (colon == std::string_view::npos) return fail("has no `:PORT`");
   const std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
-  if (!parse_decimal<uint16_t>(port)) return fail(fmt::format("port {} is not a number from 0 to 65535", quoted(port)));
+  if (!parse_decimal<uint16_t>(port))
+    return fail(fmt::format("port {} is not a number from 0 to 65535", in_quotes(port)));
   if (host.empty()) return fmt::format(":{}", port);
   if (host == "localhost") return fmt::format("127.0.0.1:{}", port);
   const auto endpoint = Endpoint::parse(text);
-  if (!endpoint) return fail(fmt::format("host {} is not an IP address (IPv6 in brackets)", quoted(host)));
+  if (!endpoint) return fail(fmt::format("host {} is not an IP address (IPv6 in brackets)", in_quotes(host)));
   return endpoint->to_string();
 }
 
@@ -85,7 +86,7 @@ Result<std::string> read_path_prefix(std::string_view text) {
   return std::string(text);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 80)) {
     if (c < ' ' || c > '~') {

@@ -36,7 +36,7 @@ Result<std::string> read_domain(std::string_view text);
 Result<std::string> read_path_prefix(std::string_view text);
 
 /// For messages: in single quotes, control bytes and bytes above 0x7e as \xNN, at most 80 bytes of the value.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// Comma-separated items, trimmed of what Python trims, empty ones left out.
 std::vector<std::string_view> list_items(std::string_view text);

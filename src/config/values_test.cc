@@ -72,8 +72,8 @@ TEST(Values, PathPrefix) {
 }
 
 TEST(Values, QuotedShowsNoRawControlBytes) {
-  EXPECT_EQ(sandgate::config::quoted("a\nb\x7f\xff"), "'a\\x0ab\\x7f\\xff'");
-  EXPECT_EQ(sandgate::config::quoted(std::string_view(std::string(100, 'x'))), "'" + std::string(80, 'x') + "...'");
+  EXPECT_EQ(sandgate::config::in_quotes("a\nb\x7f\xff"), "'a\\x0ab\\x7f\\xff'");
+  EXPECT_EQ(sandgate::config::in_quotes(std::string_view(std::string(100, 'x'))), "'" + std::string(80, 'x') + "...'");
 }
 
 TEST(Suggest, NearestWithinAThird) {

@@ -17,7 +17,7 @@ Result<std::string> sequence_text(std::string_view key, const YAML::Node& sequen
   std::string out;
   for (const YAML::Node& item : sequence) {
     if (!item.IsScalar()) {
-      return fail(fmt::format("line {}: the list of {} may hold plain values only", line_of(item), quoted(key)));
+      return fail(fmt::format("line {}: the list of {} may hold plain values only", line_of(item), in_quotes(key)));
     }
     if (!out.empty()) out += ',';
     out += item.Scalar();
@@ -39,8 +39,8 @@ Result<FileEntry> entry(const YAML::Node& key_node, const YAML::Node& value) {
     return out;
   }
   return fail(value.IsMap()
-                  ? fmt::format("line {}: {} holds a nested map; keys are flat", out.line, quoted(out.key))
-                  : fmt::format("line {}: {} has no value (write \"\" for empty)", out.line, quoted(out.key)));
+                  ? fmt::format("line {}: {} holds a nested map; keys are flat", out.line, in_quotes(out.key))
+                  : fmt::format("line {}: {} has no value (write \"\" for empty)", out.line, in_quotes(out.key)));
 }
 
 Result<std::vector<FileEntry>> entries(std::string_view text) {
@@ -55,7 +55,8 @@ Result<std::vector<FileEntry>> entries(std::string_view text) {
     if (!one) return tl::unexpected(one.error());
     const auto [first, is_new] = seen.emplace(one->key, one->line);
     if (!is_new) {
-      return fail(fmt::format("line {}: {} was given before, on line {}", one->line, quoted(one->key), first->second));
+      return fail(
+          fmt::format("line {}: {} was given before, on line {}", one->line, in_quotes(one->key), first->second));
     }
     out.push_back(std::move(*one));
   }

@@ -16,7 +16,7 @@
 namespace sandgate::control {
 namespace {
 
-constexpr size_t kAddressesMax = 64;
+constexpr size_t kAnswersMax = 64;
 // Largest answer by UDP that no common path has to cut into pieces (the figure of the 2020 DNS flag day).
 constexpr int kUdpBytes = 1232;
 
@@ -183,7 +183,7 @@ class AresChannel final : public DnsChannel {
     }
     if (out.addresses.empty()) return refused(DnsStatus::kNotFound);
     std::ranges::stable_partition(out.addresses, [](const IpAddress& a) { return a.is_v4(); });
-    if (out.addresses.size() > kAddressesMax) out.addresses.resize(kAddressesMax);
+    if (out.addresses.size() > kAnswersMax) out.addresses.resize(kAnswersMax);
     out.ttl = std::min(Millis(ttl), options_.ttl_max);
     return out;
   }

@@ -20,8 +20,6 @@
 namespace sandgate::control {
 namespace {
 
-MonoTime monotonic_now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
-
 // How long the thread sleeps when nothing is to be done; it is woken when something comes.
 constexpr Millis kIdleWait{60'000};
 
@@ -74,7 +72,7 @@ struct DnsResolver::State {
   Millis next_wait() {
     while (!deadlines.empty() && !is_open(deadlines.front())) deadlines.pop_front();
     if (deadlines.empty()) return kIdleWait;
-    const Nanos left = deadlines.front().time - monotonic_now();
+    const Nanos left = deadlines.front().time - steady_now();
     return std::clamp(std::chrono::ceil<Millis>(left), Millis{0}, kIdleWait);
   }
 
@@ -101,7 +99,7 @@ struct DnsResolver::State {
     const std::string name = request.name;
     pending[name] = {.number = number, .waiting = {}};
     pending[name].waiting.push_back(std::move(request.done));
-    deadlines.push_back({monotonic_now() + options.time_limit, number, name});
+    deadlines.push_back({steady_now() + options.time_limit, number, name});
     channel->query(name, [this, name, number](DnsAnswer answer) { finish(name, number, std::move(answer)); });
   }
 
@@ -125,7 +123,7 @@ struct DnsResolver::State {
   }
 
   void expire() {
-    const MonoTime now = monotonic_now();
+    const MonoTime now = steady_now();
     // All have the same limit, so they are in order.
     while (!deadlines.empty() && deadlines.front().time <= now) {
       const Deadline due = std::move(deadlines.front());

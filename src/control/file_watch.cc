@@ -15,7 +15,7 @@ namespace {
 
 int64_t nanoseconds(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason_of(int error) { return std::generic_category().message(error); }
 
 /// Closes on every way out.
 class Descriptor {
@@ -51,9 +51,9 @@ WatchedFile::Stamp WatchedFile::stamp_of(const std::string& path) {
 Result<std::string> WatchedFile::read() const {
   // O_NONBLOCK: opening a pipe without a writer must not hang the thread; for a file it means nothing.
   const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return fail("cannot open " + path_ + ": " + reason(errno));
+  if (file.get() < 0) return fail("cannot open " + path_ + ": " + reason_of(errno));
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fail("cannot read " + path_ + ": " + reason(errno));
+  if (::fstat(file.get(), &status) != 0) return fail("cannot read " + path_ + ": " + reason_of(errno));
   if (!S_ISREG(status.st_mode)) return fail("cannot use " + path_ + ": it must be a regular file");
   const auto too_large = [this] {
     return fail("cannot use " + path_ + ": it is larger than " + std::to_string(kWatchedFileBytesMax) + " bytes");
@@ -64,7 +64,7 @@ Result<std::string> WatchedFile::read() const {
   for (;;) {
     const ssize_t count = ::read(file.get(), piece, sizeof piece);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail("cannot read " + path_ + ": " + reason(errno));
+    if (count < 0) return fail("cannot read " + path_ + ": " + reason_of(errno));
     if (count == 0) return text;
     text.append(piece, static_cast<size_t>(count));
     if (text.size() > kWatchedFileBytesMax) return too_large();

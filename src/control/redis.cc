@@ -13,8 +13,6 @@
 namespace sandgate::control {
 namespace {
 
-MonoTime now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
-
 // What hiredis calls for each value of a reply. Null is "out of memory" to it, which ends the reading.
 RedisReply* new_reply(RedisReply::Kind kind) {
   auto* reply = new (std::nothrow) RedisReply;
@@ -108,7 +106,7 @@ void RedisConnection::close() { socket_->close(); }
 
 Result<void> RedisConnection::connect(std::stop_token stop) {
   if (socket_->is_quiet()) return {};
-  const MonoTime deadline = deadline_after(now(), options_.connect_limit);
+  const MonoTime deadline = deadline_after(steady_now(), options_.connect_limit);
   if (auto opened = socket_->open(options_.dsn, {deadline, stop}); !opened) {
     return fail(address() + ": " + opened.error().message);
   }
@@ -151,7 +149,7 @@ Result<void> RedisConnection::log_in(MonoTime deadline, const std::stop_token& s
 
 Result<std::vector<RedisReply>> RedisConnection::run(const RedisPipeline& pipeline, std::stop_token stop) {
   SG_ASSERT(connected());
-  auto replies = exchange(pipeline, deadline_after(now(), options_.operation_limit), stop);
+  auto replies = exchange(pipeline, deadline_after(steady_now(), options_.operation_limit), stop);
   if (replies) return replies;
   close();
   return fail(address() + ": " + replies.error().message);

@@ -52,7 +52,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 }
 
 /// With an `@` in it, it may be the rest of a password that should have been encoded.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return text.find('@') == std::string_view::npos ? "\"" + std::string(text) + "\"" : std::string("(with an `@`)");
 }
 
@@ -66,7 +66,7 @@ bool looks_like_scheme(std::string_view text) {
 Result<uint32_t> parse_db(std::string_view text) {
   const auto db = parse_decimal<uint32_t>(text);
   if (!db || *db > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
-    return fail("invalid database number " + quoted(text) + ": a number from 0 to 2147483647 is accepted");
+    return fail("invalid database number " + in_quotes(text) + ": a number from 0 to 2147483647 is accepted");
   }
   return *db;
 }
@@ -141,7 +141,7 @@ Result<std::optional<uint32_t>> take_options(std::string_view query, RedisDsn& d
     } else if (std::find(kKnownOptions.begin(), kKnownOptions.end(), name) != kKnownOptions.end()) {
       dsn.ignored.emplace_back(name);
     } else {
-      return fail("unexpected option " + quoted(name.substr(0, 64)) + ": `db` is accepted");
+      return fail("unexpected option " + in_quotes(name.substr(0, 64)) + ": `db` is accepted");
     }
   }
   return db;
@@ -207,7 +207,7 @@ Result<RedisDsn> parse_redis_dsn(std::string_view text) {
   } else if (scheme == "unix") {
     dsn.transport = RedisDsn::Transport::kUnix;
   } else if (scheme != "redis") {
-    const std::string shown = looks_like_scheme(scheme) ? " " + quoted(scheme) : "";
+    const std::string shown = looks_like_scheme(scheme) ? " " + in_quotes(scheme) : "";
     return fail("invalid URL scheme" + shown + ": " + std::string(kForms) + " is accepted");
   }
   std::string_view rest = text.substr(scheme_end + 3);

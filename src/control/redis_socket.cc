@@ -30,8 +30,6 @@ constexpr size_t kAddressesMax = 8;
 constexpr int kStopPollMs = 50;  ///< without a descriptor that tells
 constexpr std::string_view kStopped = "stopped";
 
-MonoTime now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
-
 std::string reason(int error) { return std::generic_category().message(error); }
 
 /// A descriptor that becomes readable when `stop` is requested.
@@ -66,7 +64,7 @@ class StopSignal {
 
 /// 0 to 24 hours, rounded up.
 int millis_left(MonoTime deadline) {
-  const Nanos left = std::clamp<Nanos>(deadline - now(), Nanos(0), std::chrono::hours(24));
+  const Nanos left = std::clamp<Nanos>(deadline - steady_now(), Nanos(0), std::chrono::hours(24));
   return static_cast<int>(std::chrono::ceil<Millis>(left).count());
 }
 
@@ -280,7 +278,7 @@ Result<void> RedisSocket::wait_for(short events, const RedisWait& wait) {
     if (wait.stop.stop_requested()) return fail(std::string(kStopped));
     if (ready < 0 && errno != EINTR) return fail("poll: " + reason(errno));
     if (ready > 0 && fds[0].revents != 0) return {};
-    if (now() >= wait.deadline) return fail("timed out");
+    if (steady_now() >= wait.deadline) return fail("timed out");
   }
 }
 

@@ -16,13 +16,11 @@ constexpr size_t kBatchMax = 512;
 constexpr size_t kBatchBytesMax = 256 * 1024;
 constexpr Seconds kSweepInterval{10};
 
-MonoTime machine_now() { return std::chrono::time_point_cast<Nanos>(std::chrono::steady_clock::now()); }
-
 }  // namespace
 
 RenewSender::RenewSender(RenewSenderOptions options, OnTrouble on_trouble)
     : options_([&options] {
-        if (!options.now) options.now = machine_now;
+        if (!options.now) options.now = steady_now;
         return std::move(options);
       }()),
       on_trouble_(std::move(on_trouble)),
@@ -134,7 +132,7 @@ void RenewSender::back_off(unsigned failures, const std::stop_token& stop) {
   for (unsigned i = 1; i < failures && pause < options_.back_off_max; ++i) pause *= 2;
   pause = std::min(pause, options_.back_off_max);
   // Many processes lose the same Redis at the same time, and shall not all come back at once.
-  Random random(static_cast<uint64_t>(machine_now().time_since_epoch().count()));
+  Random random(static_cast<uint64_t>(steady_now().time_since_epoch().count()));
   const auto spread = static_cast<uint64_t>(pause.count()) / 4;
   pause -= Millis(static_cast<int64_t>(random.below(spread + 1)));
   std::unique_lock lock(mutex_);
@@ -192,7 +190,7 @@ bool RenewSender::push(const std::vector<Queued>& batch, const std::stop_token& 
 void RenewSender::report(const std::string& error, uint64_t failed) {
   failed_.fetch_add(failed, std::memory_order_relaxed);
   unreported_failed_ += failed;
-  const MonoTime now = machine_now();
+  const MonoTime now = steady_now();
   if (reported_any_ && now < deadline_after(reported_, options_.error_interval)) {
     ++held_back_;
     return;

@@ -18,7 +18,7 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 
-double seconds(uint64_t nanos) { return static_cast<double>(nanos) / 1e9; }
+double in_seconds(uint64_t nanos) { return static_cast<double>(nanos) / 1e9; }
 
 MetricFamily family(std::string name, std::string help, MetricType type) {
   MetricFamily f;
@@ -49,11 +49,11 @@ void add_histogram(MetricFamily& f, Labels labels, const std::array<uint64_t, N 
   for (size_t i = 0; i <= N; ++i) {
     so_far += buckets[i];
     const double bound =
-        i < N ? seconds(static_cast<uint64_t>(bounds[i].count())) : std::numeric_limits<double>::infinity();
+        i < N ? in_seconds(static_cast<uint64_t>(bounds[i].count())) : std::numeric_limits<double>::infinity();
     m.histogram.bucket.push_back({so_far, bound});
   }
   m.histogram.sample_count = so_far;
-  m.histogram.sample_sum = seconds(sum_nanos);
+  m.histogram.sample_sum = in_seconds(sum_nanos);
 }
 
 template <class Read>

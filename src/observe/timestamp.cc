@@ -9,7 +9,7 @@ namespace sandgate::observe {
 
 char* Timestamp::write(char* out, WallTime time) {
   using namespace std::chrono;
-  const auto whole = floor<seconds>(time);
+  const auto whole = floor<std::chrono::seconds>(time);
   if (whole.time_since_epoch().count() != second_) {
     second_ = whole.time_since_epoch().count();
     const auto day = floor<days>(whole);

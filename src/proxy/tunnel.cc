@@ -9,7 +9,7 @@ namespace sandgate::proxy {
 namespace {
 
 constexpr uint64_t kSpliceMin = 64 * 1024;
-constexpr uint64_t kShare = 256 * 1024;
+constexpr uint64_t kTunnelShare = 256 * 1024;
 
 iovec piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
@@ -107,7 +107,7 @@ void Tunnel::advance() {
 }
 
 bool Tunnel::pump(End& from, End& to) {
-  uint64_t share = kShare;
+  uint64_t share = kTunnelShare;
   for (;;) {
     flush(to);
     if (to.dead) {

@@ -15,7 +15,7 @@ constexpr std::string_view kLabel = "must be 1 to 63 of a-z, 0-9 and `-`, beginn
 constexpr size_t kQuotedBytesMax = 80;
 
 /// Fit for a message: short, and without control bytes that could change what a terminal or a log shows.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "`";
   for (char c : text.substr(0, kQuotedBytesMax)) {
     const auto byte = static_cast<uint8_t>(c);
@@ -36,20 +36,20 @@ std::string_view take_word(std::string_view& line) {
 Result<SandboxRecord> parse_line(std::string_view line) {
   const std::string_view name = take_word(line);
   const std::string_view target = take_word(line);
-  if (target.empty()) return fail("no address after " + quoted(name));
-  if (!trim_blanks(line).empty()) return fail("nothing may follow " + quoted(target));
+  if (target.empty()) return fail("no address after " + in_quotes(name));
+  if (!trim_blanks(line).empty()) return fail("nothing may follow " + in_quotes(target));
 
   SandboxRecord record;
   const size_t slash = name.find('/');
   const bool named = slash != std::string_view::npos;
   record.ns = named ? name.substr(0, slash) : "default";
   record.id = named ? name.substr(slash + 1) : name;
-  if (!is_dns_label(record.ns)) return fail("bad namespace " + quoted(record.ns) + ", it " + std::string(kLabel));
-  if (!is_dns_label(record.id)) return fail("bad sandbox ID " + quoted(record.id) + ", it " + std::string(kLabel));
+  if (!is_dns_label(record.ns)) return fail("bad namespace " + in_quotes(record.ns) + ", it " + std::string(kLabel));
+  if (!is_dns_label(record.id)) return fail("bad sandbox ID " + in_quotes(record.id) + ", it " + std::string(kLabel));
 
   const auto endpoint = Endpoint::parse(target);
   if (!endpoint || endpoint->port == 0) {
-    return fail("bad target " + quoted(target) +
+    return fail("bad target " + in_quotes(target) +
                 ", it must be an IPv4 address or an IPv6 address in brackets, a colon and " + "a port from 1 to 65535");
   }
   record.address = endpoint->address;
@@ -78,7 +78,7 @@ Result<std::vector<SandboxRecord>> parse_static_sandboxes(std::string_view text,
     if (!record) return error_at(number, record.error().message);
     const auto [earlier, added] = line_of.try_emplace({record->ns, record->id}, number);
     if (!added) {
-      return error_at(number, "sandbox " + quoted(record->ns + "/" + record->id) + " is already in line " +
+      return error_at(number, "sandbox " + in_quotes(record->ns + "/" + record->id) + " is already in line " +
                                   std::to_string(earlier->second));
     }
     records.push_back(*std::move(record));

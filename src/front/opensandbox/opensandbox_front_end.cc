@@ -8,7 +8,7 @@ namespace {
 
 using http::FieldId;
 
-constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kTextType = "text/plain; charset=utf-8";
 constexpr std::string_view kStatusPath = "/status.ok";
 constexpr std::string_view kReadinessPath = "/status.ok/network-readiness";
 
@@ -26,7 +26,7 @@ bool answer_plan(Plan& plan, uint16_t status, std::string_view body) {
   plan.answer.clear();
   plan.answer.status = status;
   plan.answer.body = body;
-  if (!body.empty()) plan.answer.content_type = kText;
+  if (!body.empty()) plan.answer.content_type = kTextType;
   return false;
 }
 

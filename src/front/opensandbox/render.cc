@@ -4,7 +4,7 @@
 namespace sandgate::front::opensandbox {
 namespace {
 
-constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kTextBody = "text/plain; charset=utf-8";
 
 enum class Body : uint8_t {
   kMessage,  ///< `OpenSandbox Ingress: ` and the plan's message
@@ -114,7 +114,7 @@ void OpenSandboxFrontEnd::render(const Failure& failure, const Plan& plan, bool 
   answer.status = r.status;
   answer.close = r.close;
   if (r.body != Body::kEmpty) {
-    answer.content_type = kText;
+    answer.content_type = kTextBody;
     answer.fields.emplace_back("X-Content-Type-Options", "nosniff");
   }
   if (r.body == Body::kMessage) {

@@ -12,7 +12,7 @@ namespace {
 
 using http::FieldId;
 
-constexpr std::string_view kJson = "application/json; charset=utf-8";
+constexpr std::string_view kJsonType = "application/json; charset=utf-8";
 constexpr size_t kAvailableMax = 100;
 constexpr Seconds kStaleAfter{60};
 constexpr size_t kRequestIdBytesMax = 128;
@@ -23,7 +23,7 @@ void answer_json(Plan& plan, uint16_t status, std::string body) {
   plan.verdict = Verdict::kAnswer;
   plan.answer.clear();
   plan.answer.status = status;
-  plan.answer.content_type = kJson;
+  plan.answer.content_type = kJsonType;
   plan.answer.body = std::move(body);
 }
 
