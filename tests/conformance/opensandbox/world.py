@@ -155,7 +155,8 @@ class World:
         with open(config, "w", encoding="utf-8") as out:
             out.write(SERVER_CONFIG.format(
                 server_port=server_port, api_key=API_KEY, store=store, kubeconfig=self.kubeconfig, namespace=NAMESPACE,
-                gateway="*." + WILDCARD if mode == "wildcard" else "%s:%d" % (host, port), mode=mode, active_key=ACTIVE_KEY, dsn=self.redis_dsn, queue=queue,
+                gateway="*." + WILDCARD if mode == "wildcard" else "%s:%d" % (host, port), mode=mode,
+                active_key=ACTIVE_KEY, dsn=self.redis_dsn, queue=queue,
                 keys=", ".join('{key_id = "%s", key = "%s"}' % one for one in KEYS.items())))
         server = self._programs.start(
             "server-" + mode, [os.path.join(os.path.dirname(sys.executable), "opensandbox-server"), "--config", config],
