@@ -27,7 +27,7 @@ from harness.gateway import Gateway  # noqa: E402
 from harness.process import binary  # noqa: E402
 from harness.redis import RedisServer  # noqa: E402
 
-LIMIT_US = 1000.0  # issue 5: no more than 1 ms at p99
+LIMIT_US = 1000.0  # no more than 1 ms at p99
 SANDBOX_PORT = 9000
 SLOW_MS = 300
 
