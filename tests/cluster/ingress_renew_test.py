@@ -1,4 +1,4 @@
-"""Renew intents from the program into a real Redis: contract opensandbox-ingress 6, issue 5 "at most one intent per sandbox
+"""Renew intents from the program into a real Redis: contract opensandbox-ingress 6: "at most one intent per sandbox
 and interval"."""
 import collections
 import datetime

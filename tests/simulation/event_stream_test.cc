@@ -1,5 +1,5 @@
 // Long event streams through the OpenSandbox ingress with the settings it has when nobody says anything, in simulated
-// time: contract opensandbox-ingress 5.2 and 5.4, issue 5 "a 10-minute idle stream with a comment every 15 s stays up".
+// time: contract opensandbox-ingress 5.2 and 5.4: "a 10-minute idle stream with a comment every 15 s stays up".
 #include <gtest/gtest.h>
 
 #include <memory>
