@@ -1,4 +1,7 @@
-"""GET /sandboxes of `sandgate proxy` with a full table: its own time, and what it does to other requests."""
+"""GET /sandboxes of `sandgate proxy` with a full table: its own time, and what it does to other requests.
+
+Sandboxes come and go meanwhile, with the list and without: no list is the same as the one before.
+"""
 import asyncio
 import socket
 import threading
@@ -6,7 +9,7 @@ import time
 
 import world
 from figures import quantile
-from steady import TARGET
+from steady import TARGET, beside
 
 GOAL_MS = 20.0
 GOAL_DELAY_MS = 5.0
@@ -56,13 +59,13 @@ class Lister(threading.Thread):
             raise world.MeasureError(f"the list: {self.error}")
 
 
-def round_of(gateway, port, options, with_list):
+def round_of(cluster, gateway, port, options, with_list):
     """(the load's figures, the times of the list)"""
     lister = Lister(gateway.address, options.list_every) if with_list else None
     if lister:
         lister.start()
     try:
-        figures = asyncio.run(world.paced(gateway, port, options.list_rate, options.list_seconds))
+        figures = asyncio.run(beside(cluster, world.paced(gateway, port, options.list_rate, options.list_seconds), options, True))
     finally:
         if lister:
             lister.stop()
@@ -77,7 +80,7 @@ def measure(figures, options):
         with world.gateway("proxy", cluster, port) as gateway:
             for number in range(options.steady_rounds):
                 for with_list in (False, True) if number % 2 == 0 else (True, False):
-                    load, lister = round_of(gateway, port, options, with_list)
+                    load, lister = round_of(cluster, gateway, port, options, with_list)
                     loads[with_list].append(load)
                     words = ""
                     if lister:
