@@ -117,6 +117,8 @@ void add_process(std::vector<Setting>& all) {
             "as http-bind-address; empty: off", "Where /metrics is served."),
        text("health-probe-bind-address", "HOST:PORT", SG_MEMBER(health_probe_bind_address), optional_bind_address,
             "as http-bind-address; empty: off", "Where /healthz and /readyz are served."),
+       number("metrics-sandboxes-max", "COUNT", SG_MEMBER(metrics_sandboxes_max), {1, 10'000, "none"},
+              "Requests are also counted by sandbox, for at most so many at a time; the rest count under other."),
        number("workers", "COUNT", SG_MEMBER(workers), {1, 64, "the cores available to the container, at most 4"},
               "Threads that carry traffic."),
        duration("shutdown-timeout", SG_MEMBER(shutdown_timeout), {Millis{1}, kDay, "cut at once"},

@@ -68,12 +68,14 @@ DurationHistogram& RequestSeries::get(NamespaceId name, MethodId method, StatusI
   return *folded;
 }
 
-WorkerMetrics::WorkerMetrics(NamespaceTable& namespaces) : namespaces_(namespaces) {}
+WorkerMetrics::WorkerMetrics(NamespaceTable& namespaces, SandboxRequests* sandboxes)
+    : namespaces_(namespaces), sandboxes_(sandboxes) {}
 
 void WorkerMetrics::record(const AccessRecord& record) {
   const NamespaceId name =
       record.routed ? namespaces_.find(record.sandbox_namespace, record.namespace_known) : kNoNamespace;
   requests.get(name, method_id(record.method), status_id(status_of(record))).record(record.duration, kDurationBuckets);
+  if (sandboxes_ != nullptr) sandboxes_->record(record);
   bytes_in.add(record.bytes_in);
   bytes_out.add(record.bytes_out);
   if (record.authorization != Authorization::kNotChecked) {
@@ -91,6 +93,13 @@ Metrics::Metrics(std::span<const std::string> namespaces) {
   for (const std::string& name : namespaces) namespaces_.intern(name);
 }
 
-WorkerMetrics& Metrics::add_worker() { return *workers_.emplace_back(std::make_unique<WorkerMetrics>(namespaces_)); }
+void Metrics::count_sandboxes(size_t sandboxes_max) {
+  SG_ASSERT(workers_.empty());
+  sandboxes_ = std::make_unique<SandboxRequests>(sandboxes_max);
+}
+
+WorkerMetrics& Metrics::add_worker() {
+  return *workers_.emplace_back(std::make_unique<WorkerMetrics>(namespaces_, sandboxes_.get()));
+}
 
 }  // namespace sandgate::observe

@@ -21,6 +21,7 @@
 #include "observe/access_record.h"
 #include "observe/labels.h"
 #include "observe/limits.h"
+#include "observe/sandbox_requests.h"
 
 namespace sandgate::observe {
 
@@ -133,7 +134,8 @@ class RequestSeries {
 /// All numbers of one worker. Its thread writes; members without a comment are what their name says.
 class alignas(64) WorkerMetrics {
  public:
-  explicit WorkerMetrics(NamespaceTable& namespaces);
+  /// `sandboxes`: null when requests are not counted by sandbox.
+  explicit WorkerMetrics(NamespaceTable& namespaces, SandboxRequests* sandboxes = nullptr);
 
   /// The end of an exchange: requests, duration, failures, upstream errors, retries, bytes, authorization. At
   /// most 100 ns, no allocation once its combination of labels was seen.
@@ -174,6 +176,7 @@ class alignas(64) WorkerMetrics {
 
  private:
   NamespaceCache namespaces_;
+  SandboxRequests* sandboxes_;
 };
 
 /// A number somebody else keeps, asked for at scrape time. `read` is called on the admin thread and must be
@@ -191,6 +194,8 @@ class Metrics {
   /// `namespaces`: those that are known whatever the routing table says (the allow list).
   explicit Metrics(std::span<const std::string> namespaces = {});
 
+  /// Before the first worker: requests are counted by sandbox too, for at most so many of them.
+  void count_sandboxes(size_t sandboxes_max);
   WorkerMetrics& add_worker();
   void add_external(ExternalMetric metric) { external_.push_back(std::move(metric)); }
   /// Any thread.
@@ -199,10 +204,12 @@ class Metrics {
   const NamespaceTable& namespaces() const { return namespaces_; }
   std::span<const std::unique_ptr<WorkerMetrics>> workers() const { return workers_; }
   std::span<const ExternalMetric> external() const { return external_; }
+  const SandboxRequests* sandboxes() const { return sandboxes_.get(); }  ///< null: not counted
   uint64_t cert_reloads(bool ok) const { return cert_reloads_[ok ? 0 : 1].load(std::memory_order_relaxed); }
 
  private:
   NamespaceTable namespaces_;
+  std::unique_ptr<SandboxRequests> sandboxes_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
   std::vector<ExternalMetric> external_;
   std::array<std::atomic<uint64_t>, 2> cert_reloads_{};

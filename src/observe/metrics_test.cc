@@ -103,6 +103,25 @@ TEST(Metrics, DurationsFallIntoTheContractsBuckets) {
                               "sandbox_namespace=\"team-a\"} 300.017"));
 }
 
+TEST(Metrics, BySandboxOnlyForThoseWhoAsk) {
+  Metrics without;
+  without.add_worker().record(answered("team-a"));
+  EXPECT_THAT(rendered(without), Not(HasSubstr("sandgate_sandbox_requests_total")));
+  Metrics metrics;
+  metrics.count_sandboxes(1);
+  AccessRecord record = answered("team-a");
+  for (const char* id : {"one", "one", "two"}) {
+    record.sandbox_id = id;
+    metrics.add_worker().record(record);
+  }
+  const std::string page = rendered(metrics);
+  EXPECT_THAT(
+      page,
+      HasSubstr("sandgate_sandbox_requests_total{sandbox_namespace=\"team-a\",sandbox=\"one\",code=\"2xx\"} 2\n"));
+  EXPECT_THAT(page,
+              HasSubstr("sandgate_sandbox_requests_total{sandbox_namespace=\"-\",sandbox=\"other\",code=\"2xx\"} 1\n"));
+}
+
 TEST(Metrics, LabelsOfStrangersAreBounded) {
   Metrics metrics(std::vector<std::string>{"allowed"});
   WorkerMetrics& worker = metrics.add_worker();

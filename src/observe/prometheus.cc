@@ -267,6 +267,23 @@ void workings(const Metrics& metrics, std::vector<MetricFamily>& out) {
   out.push_back(std::move(workers));
 }
 
+void by_sandbox(const SandboxRequests& requests, std::vector<MetricFamily>& out) {
+  MetricFamily f = family("sandgate_sandbox_requests_total",
+                          "Requests by sandbox and class of status; `other`: those without a place of their own.",
+                          MetricType::Counter);
+  for (const SandboxRequests::Row& row : requests.rows()) {
+    for (size_t i = 0; i < row.counts.size(); ++i) {
+      if (row.counts[i] == 0 && !(row.ns.empty() && i == 2)) continue;  // the family is never empty
+      add_counter(f,
+                  {{"sandbox_namespace", row.ns.empty() ? "-" : row.ns},
+                   {"sandbox", row.id},
+                   {"code", std::string(SandboxRequests::class_label(i))}},
+                  row.counts[i]);
+    }
+  }
+  out.push_back(std::move(f));
+}
+
 void externals(const Metrics& metrics, std::vector<MetricFamily>& out) {
   for (const ExternalMetric& external : metrics.external()) {
     MetricFamily f =
@@ -307,6 +324,7 @@ std::string render_metrics(const Metrics& metrics, const BuildInfo& build) {
   families.push_back(build_info(build));
   connections(metrics, families);
   workings(metrics, families);
+  if (metrics.sandboxes() != nullptr) by_sandbox(*metrics.sandboxes(), families);
   externals(metrics, families);
   return prometheus::TextSerializer().Serialize(families);
 }

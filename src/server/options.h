@@ -66,10 +66,11 @@ struct ServerOptions {
   bool preserve_host = false;
   bool allow_unauthenticated = false;
   bool access_log = true;
-  std::string log_level = "info";     ///< debug, info, warn, error
-  std::string log_output;             ///< as observe::LogOutput::open() reads it; empty: stdout
-  std::string api_keys_file;          ///< path mode; empty: no keys are asked for
-  std::vector<std::string> warnings;  ///< bad values that were replaced by defaults: printed at start
+  unsigned metrics_sandboxes_max = 0;  ///< 0: requests are not counted by sandbox
+  std::string log_level = "info";      ///< debug, info, warn, error
+  std::string log_output;              ///< as observe::LogOutput::open() reads it; empty: stdout
+  std::string api_keys_file;           ///< path mode; empty: no keys are asked for
+  std::vector<std::string> warnings;   ///< bad values that were replaced by defaults: printed at start
 
   Secret secure_access_keys;            ///< ingress; empty: none
   std::string secure_access_keys_file;  ///< ingress; empty: none

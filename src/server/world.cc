@@ -278,6 +278,7 @@ void World::update_ready() {
 
 Result<void> World::make_workers(const std::vector<int>& listeners) {
   const std::scoped_lock lock(metrics_mutex_, tables_mutex_);
+  if (options_.metrics_sandboxes_max != 0) metrics_.count_sandboxes(options_.metrics_sandboxes_max);
   for (const int fd : listeners) {
     auto w = std::make_unique<WorkerThread>();
     auto network = io::EpollNetwork::create();

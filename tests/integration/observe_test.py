@@ -168,6 +168,17 @@ class Bounds(Case):
         self.assertNotIn('"box"', self.router.admin(METRICS_HOST, "/metrics").body.decode())
 
 
+class BySandbox(Case):
+    flags = ("--metrics-sandboxes-max=1",)
+
+    def test_bounded(self):
+        name = "sandgate_sandbox_requests_total"
+        with self.rises(name, sandbox_namespace="default", sandbox="box", code="2xx"):
+            self.ask(self.origin())
+        with self.rises(name, sandbox_namespace="-", sandbox="other", code="4xx"):  # no sandbox was named
+            self.ask_raw(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+
+
 class Decisions(Case):
     options = {"token": "s3cret"}
 
