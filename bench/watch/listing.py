@@ -65,7 +65,7 @@ def round_of(cluster, gateway, port, options, with_list):
     if lister:
         lister.start()
     try:
-        figures = asyncio.run(beside(cluster, world.paced(gateway, port, options.list_rate, options.list_seconds), options, True))
+        figures = asyncio.run(beside(cluster, world.paced(gateway, port, options.list_rate, options.list_seconds), options))
     finally:
         if lister:
             lister.stop()

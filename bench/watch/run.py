@@ -30,15 +30,17 @@ def arguments():
     add("--many", type=int, default=100_000, help="of the largest table (%(default)s)")
     add("--events", type=float, default=200, help="a second, creations and deletions in turn (%(default)s)")
     add("--rounds", type=int, default=3, help="(%(default)s)")
-    add("--visible-seconds", type=float, default=10, help="of events for each program and round (%(default)s)")
+    add("--visible-seconds", type=float, default=3, help="of events for each program and round (%(default)s)")
+    add("--visible-rounds", type=int, default=8, help="(%(default)s)")
+    add("--churn-seconds", type=float, default=5, help="of events before memory is looked at again (%(default)s)")
     add("--sample-every", type=int, default=2, help="one of so many creations, and of deletions (%(default)s)")
-    add("--steady-seconds", type=float, default=2, help="of one sample of the steady load (%(default)s)")
-    add("--steady-rounds", type=int, default=5, help="with and without, in turns (%(default)s)")
+    add("--steady-seconds", type=float, default=1, help="of one sample of the steady load (%(default)s)")
+    add("--steady-rounds", type=int, default=9, help="with and without, in turns (%(default)s)")
     add("--paced-rate", type=float, default=2000, help="requests a second of the slower, paced load (%(default)s)")
     add("--peak-seconds", type=float, default=2, help="(%(default)s)")
     add("--list-rate", type=float, default=1000, help="other requests a second beside GET /sandboxes (%(default)s)")
-    add("--list-every", type=float, default=0.1, help="seconds between two lists (%(default)s)")
-    add("--list-seconds", type=float, default=3, help="of one sample (%(default)s)")
+    add("--list-every", type=float, default=0.15, help="seconds between two lists (%(default)s)")
+    add("--list-seconds", type=float, default=2, help="of one sample (%(default)s)")
     add("--outage-seconds", type=float, default=30, help="without an API server (%(default)s; by hand 600)")
     add("--outage-rate", type=float, default=500, help="requests a second meanwhile (%(default)s)")
     add("--update", metavar="FILE", help=f"replace what is between {BEGIN} and {END} there by the table")
@@ -73,8 +75,9 @@ def main():
             figures.failed(part, error)
         loads.append(os.getloadavg()[0])
     lines = [f"{options.sandboxes:,} sandboxes and {options.events:g} events a second where nothing else is said; best of "
-             f"{options.rounds} rounds ({options.steady_rounds} short ones for the steady load and the list). Load of the "
-             f"machine meanwhile: {min(loads):.1f} to {max(loads):.1f} on {os.cpu_count()} processors.", "", *figures.table()]
+             f"{options.rounds} rounds, of {options.visible_rounds} short ones for the time of events, of {options.steady_rounds} "
+             f"short ones for the steady load and the list. Load of the machine: {min(loads):.1f} to {max(loads):.1f} on "
+             f"{os.cpu_count()} processors.", "", *figures.table()]
     print("\n" + "\n".join(lines))
     if options.update:
         update(options.update, lines)

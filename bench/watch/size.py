@@ -14,7 +14,7 @@ WORKERS = 2
 async def churn(cluster, options):
     events = Events(cluster, options.events)
     await events.fill()
-    await events.run(options.visible_seconds)
+    await events.run(options.churn_seconds)
     while events.live:
         await events.delete()
     events.close()

@@ -3,6 +3,9 @@
 Half of the peak is found by the number of connections, each of which asks again as soon as it is answered: a client that
 paced so many requests would need a processor for itself. A slower load beside it is paced, and counts each request from the
 moment it was due, so a pause of the gateway is seen in full.
+
+"Without" the same events happen in a second cluster that nobody watches: what makes them takes processor time as well, and
+that is not the gateway's.
 """
 import asyncio
 
@@ -15,10 +18,8 @@ PEAK_CONNECTIONS = 64
 HALF_CONNECTIONS = (1, 2, 3, 4, 6, 8)
 
 
-async def beside(cluster, load, options, with_events):
-    """The figures of a load, with events beside it or without."""
-    if not with_events:
-        return await load
+async def beside(cluster, load, options):
+    """The figures of a load, with events in `cluster` meanwhile."""
     events, stop = Events(cluster, options.events), asyncio.Event()
     await events.fill()
     background = asyncio.create_task(events.run_until(stop))
@@ -42,13 +43,13 @@ def half_of_peak(gateway, options):
     return peak, nearest, rates[nearest]
 
 
-def compare(cluster, kinds, options):
-    """{kind: {with events: best figures}}; every kind and state in turn, round after round."""
+def compare(clusters, kinds, options):
+    """{(kind, with events): best figures}; every kind and state in turn, round after round."""
     best = {}
     for number in range(options.steady_rounds):
         for with_events in (False, True) if number % 2 == 0 else (True, False):
             for kind, load in kinds.items():
-                one = asyncio.run(beside(cluster, load(), options, with_events))
+                one = asyncio.run(beside(clusters[with_events], load(), options))
                 print(f"    round {number + 1} {kind} {'with events' if with_events else 'without'}: p50 {one['p50_us']:.0f} "
                       f"p99 {one['p99_us']:.0f} µs", flush=True)
                 key = (kind, with_events)
@@ -56,26 +57,34 @@ def compare(cluster, kinds, options):
     return best
 
 
-def measure(figures, options):
-    with world.backend() as port, world.cluster(options.sandboxes, load_target=TARGET) as cluster, \
-            world.gateway("proxy", cluster, port) as proxy, world.gateway("router", cluster, port) as router:
-        peak, connections, rate = half_of_peak(proxy, options)
-
-        async def half():
-            one = await world.full_speed(proxy.address[1], connections, options.steady_seconds)
-            return {**one, "p50_us": one["p50"], "p99_us": one["p99"]}
-
-        async def paced(gateway):
+def of_product(product, cluster, elsewhere, port, options):
+    """What compare() found, by kind of load."""
+    with world.gateway(product, cluster, port) as gateway:
+        async def paced():
             one = await world.paced(gateway, port, options.paced_rate, options.steady_seconds)
             if one["bad"]:
                 raise world.MeasureError(f"{one['bad']} of {one['requests']} answers were not 200: {one['first_bad']}")
             return one
 
-        kinds = {f"proxy, {rate:,.0f} requests/s of {connections} connections (peak {peak:,.0f})": half,
-                 f"proxy, {options.paced_rate:,.0f} requests/s, paced": lambda: paced(proxy),
-                 f"router, {options.paced_rate:,.0f} requests/s, paced": lambda: paced(router)}
-        best = compare(cluster, kinds, options)
-    for kind in kinds:
+        kinds = {f"{product}, {options.paced_rate:,.0f} requests/s, paced": paced}
+        if product == "proxy":
+            peak, connections, rate = half_of_peak(gateway, options)
+
+            async def half():
+                one = await world.full_speed(gateway.address[1], connections, options.steady_seconds)
+                return {**one, "p50_us": one["p50"], "p99_us": one["p99"]}
+
+            kinds[f"{product}, {rate:,.0f} requests/s of {connections} connections (peak {peak:,.0f})"] = half
+        return compare({False: elsewhere, True: cluster}, kinds, options)
+
+
+def measure(figures, options):
+    best = {}
+    with world.backend() as port, world.cluster(options.sandboxes, load_target=TARGET) as cluster, \
+            world.cluster(options.sandboxes) as elsewhere:
+        for product in ("proxy", "router"):
+            best |= of_product(product, cluster, elsewhere, port, options)
+    for kind in dict.fromkeys(kind for kind, _ in best):
         calm, busy = best[kind, False]["p99_us"], best[kind, True]["p99_us"]
         change = (busy / calm - 1) * 100
         figures.add(f"{kind}: p99 with {options.events:g} events/s (without)", f"{busy:.0f} µs ({calm:.0f}), {change:+.1f} %",

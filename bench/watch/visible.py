@@ -4,7 +4,7 @@ import gc
 import time
 
 import world
-from events import Events
+from events import API, Events
 from figures import quantile
 from wire import Pool, WireError, request
 
@@ -79,7 +79,7 @@ async def sample(product, cluster, gateway, port, options):
 def measure(figures, options):
     best = {}
     with world.backend() as port, world.cluster(options.sandboxes) as cluster:
-        for number in range(options.rounds):
+        for number in range(options.visible_rounds):
             for product in ("router", "proxy"):
                 with world.gateway(product, cluster, port) as gateway:
                     times = asyncio.run(sample(product, cluster, gateway, port, options))
@@ -87,15 +87,14 @@ def measure(figures, options):
                     line = (quantile(of_it, 0.99), quantile(of_it, 0.5), max(of_it), len(of_it))
                     print("    round %d %s %d: p99 %.1f p50 %.1f max %.1f ms (%d)" % (number + 1, product, wanted, *line))
                     best[product, wanted] = min(best.get((product, wanted), line), line)
-            cluster_clean(cluster)
+                clean(cluster)
     for (product, wanted), (p99, p50, worst, count) in best.items():
         what = "a new sandbox is routed" if wanted == 200 else "a deleted sandbox is refused"
         figures.add(f"{product}: {what}, p99 (p50, max, events)", f"{p99:.1f} ms ({p50:.1f}, {worst:.1f}, {count})",
                     f"≤ {GOAL_MS:g} ms", p99 <= GOAL_MS)
 
 
-def cluster_clean(cluster):
+def clean(cluster):
     """What the rounds left."""
-    from events import API
     for item in cluster.must("GET", API + "?labelSelector=user%3D" + world.CHURN_USER)["items"]:
         cluster.delete_sandbox(item["metadata"]["name"])
