@@ -75,8 +75,8 @@ def main():
             figures.failed(part, error)
         loads.append(os.getloadavg()[0])
     lines = [f"{options.sandboxes:,} sandboxes and {options.events:g} events a second where nothing else is said; best of "
-             f"{options.rounds} rounds, of {options.visible_rounds} short ones for the time of events, of {options.steady_rounds} "
-             f"short ones for the steady load and the list. Load of the machine: {min(loads):.1f} to {max(loads):.1f} on "
+             f"{options.rounds} rounds, of {options.visible_rounds} short ones for the time of events, of "
+             f"{options.steady_rounds} for the steady load and the list. Load of the machine: {min(loads):.1f} to {max(loads):.1f} on "
              f"{os.cpu_count()} processors.", "", *figures.table()]
     print("\n" + "\n".join(lines))
     if options.update:
