@@ -17,7 +17,8 @@ function(sandgate_library name)
     add_library(sg_${name} STATIC ${sources})
     if(ARG_HEAPS AND SANDGATE_HEAPS)
       set_target_properties(sg_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-      target_compile_options(sg_${name} PRIVATE -Wno-subobject-linkage)  # speaks of headers, and takes the parts for some
+      # It speaks of headers, and takes the parts of a heap for some.
+      target_compile_options(sg_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
     endif()
     target_link_libraries(sg_${name} PUBLIC sandgate_flags ${ARG_DEPS} ${ARG_SYSTEM})
   else()

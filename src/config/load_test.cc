@@ -466,7 +466,7 @@ TEST(Schema, EveryMemberOfTheOptionStructsHasASetting) {
   EXPECT_EQ(members<front::router::AuthzOptions>(), 9U);
   EXPECT_EQ(members<front::router::CookieOptions>(), 5U);
   EXPECT_EQ(members<server::WatchOptions>(), 14U);
-  EXPECT_EQ(members<server::ServerOptions>(), 30U);
+  EXPECT_EQ(members<server::ServerOptions>(), 31U);
 }
 
 TEST(Help, NamesEverySetting) {
