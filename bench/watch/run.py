@@ -76,8 +76,8 @@ def main():
         loads.append(os.getloadavg()[0])
     lines = [f"{options.sandboxes:,} sandboxes and {options.events:g} events a second where nothing else is said; best of "
              f"{options.rounds} rounds, of {options.visible_rounds} short ones for the time of events, of "
-             f"{options.steady_rounds} for the steady load and the list. Load of the machine: {min(loads):.1f} to {max(loads):.1f} on "
-             f"{os.cpu_count()} processors.", "", *figures.table()]
+             f"{options.steady_rounds} for the steady load and the list. Load of the machine: {min(loads):.1f} to "
+             f"{max(loads):.1f} on {os.cpu_count()} processors.", "", *figures.table()]
     print("\n" + "\n".join(lines))
     if options.update:
         update(options.update, lines)
