@@ -155,7 +155,8 @@ class Processes(unittest.TestCase):
             wait_until(lambda: not any(map(alive, left["one"])), "the end of the first Pod's processes")
             self.assertTrue(all(map(alive, left["two"])))
             self.assertEqual(0, cluster.stop())
-            self.assertFalse(any(map(alive, left["two"])))
+            # It was killed before the program ended; to die takes a busy machine a moment.
+            wait_until(lambda: not any(map(alive, left["two"])), "the end of the second Pod's processes")
             self.assertFalse([name for name in os.listdir(cluster.world) if name.startswith("sandgate-devcluster-")])
             self.assertFalse(os.path.exists(cluster.kubeconfig))
 
