@@ -143,10 +143,13 @@ class Tunnels(unittest.TestCase):
 
     @staticmethod
     def is_zombie(pid):
-        if len(os.listdir("/proc/%d/task" % pid)) > 1:  # its sockets are open as long as any of its threads is there
-            return False
-        with open("/proc/%d/stat" % pid) as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+        try:
+            if len(os.listdir("/proc/%d/task" % pid)) > 1:  # its sockets are open as long as any of its threads is there
+                return False
+            with open("/proc/%d/stat" % pid) as file:
+                return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+        except FileNotFoundError:  # waited for between two looks
+            return True
 
     def test_the_routers_pod_is_replaced_under_a_live_tunnel(self):
         with Probe(self.cluster, "tunnel") as probe:

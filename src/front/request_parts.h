@@ -45,6 +45,10 @@ inline constexpr http::FieldSet kForwardingFields{http::FieldId::kXForwardedFor,
 /// Those that are dropped unless the peer is believed.
 inline constexpr http::FieldSet kClaimFields{http::FieldId::kXRealIp, http::FieldId::kXForwardedOther};
 
+/// The media types of what the path proxy and the ingress answer themselves.
+inline constexpr std::string_view kJsonType = "application/json; charset=utf-8";
+inline constexpr std::string_view kTextType = "text/plain; charset=utf-8";
+
 /// Appends X-Forwarded-For, -Host and -Proto, and a believed peer's Forwarded. `asked_host`: what the client asked
 /// for; empty: no such field. Views into `plan` and the head.
 void add_forwarding_fields(const Inquiry& inquiry, const Trust& trust, std::string_view asked_host, Plan& plan,

@@ -2,13 +2,13 @@
 
 #include "base/assert.h"
 #include "front/opensandbox/resolve.h"
+#include "front/request_parts.h"
 
 namespace sandgate::front::opensandbox {
 namespace {
 
 using http::FieldId;
 
-constexpr std::string_view kTextType = "text/plain; charset=utf-8";
 constexpr std::string_view kStatusPath = "/status.ok";
 constexpr std::string_view kReadinessPath = "/status.ok/network-readiness";
 

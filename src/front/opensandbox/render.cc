@@ -1,10 +1,9 @@
 // The OpenSandbox front end's error answers: contract opensandbox-ingress 2.4.
 #include "front/opensandbox/opensandbox_front_end.h"
+#include "front/request_parts.h"
 
 namespace sandgate::front::opensandbox {
 namespace {
-
-constexpr std::string_view kTextBody = "text/plain; charset=utf-8";
 
 enum class Body : uint8_t {
   kMessage,  ///< `OpenSandbox Ingress: ` and the plan's message
@@ -114,7 +113,7 @@ void OpenSandboxFrontEnd::render(const Failure& failure, const Plan& plan, bool 
   answer.status = r.status;
   answer.close = r.close;
   if (r.body != Body::kEmpty) {
-    answer.content_type = kTextBody;
+    answer.content_type = kTextType;
     answer.fields.emplace_back("X-Content-Type-Options", "nosniff");
   }
   if (r.body == Body::kMessage) {

@@ -6,13 +6,13 @@
 #include "base/assert.h"
 #include "base/strings.h"
 #include "front/path/target.h"
+#include "front/request_parts.h"
 
 namespace sandgate::front::path {
 namespace {
 
 using http::FieldId;
 
-constexpr std::string_view kJsonType = "application/json; charset=utf-8";
 constexpr size_t kAvailableMax = 100;
 constexpr Seconds kStaleAfter{60};
 constexpr size_t kRequestIdBytesMax = 128;

@@ -1,6 +1,7 @@
 // The path front end's error answers: contract path-proxy 4.2.
 #include "base/strings.h"
 #include "front/path/path_front_end.h"
+#include "front/request_parts.h"
 
 namespace sandgate::front::path {
 namespace {
@@ -13,7 +14,6 @@ struct Rendered {
   bool close = false;
 };
 
-constexpr std::string_view kJsonBody = "application/json; charset=utf-8";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kNoAnswer = "Failed to communicate with sandbox";
 constexpr std::string_view kBad = "Bad request";
@@ -129,7 +129,7 @@ void PathFrontEnd::render(const Failure& failure, const Plan& plan, bool forward
     answer.content_type = kHtml;
     answer.body = page(plan.subject, r, request_id);
   } else {
-    answer.content_type = kJsonBody;
+    answer.content_type = kJsonType;
     std::string& body = answer.body;
     body.assign(R"({"error":)");
     append_json(body, r.error);
