@@ -42,6 +42,24 @@ TEST(StringsTest, CaseIsAsciiOnlyAtEveryPlace) {
   }
 }
 
+TEST(StringsTest, EqualsLowerIsIequalsOfSmallLetters) {
+  for (size_t length = 1; length <= 18; ++length) {
+    for (size_t place = 0; place < length; ++place) {
+      std::string text(length, 'Q');
+      std::string lower(length, 'q');
+      for (const char small : std::string_view("amz-09")) {
+        lower[place] = small;
+        for (unsigned c = 0; c < 256; ++c) {
+          text[place] = static_cast<char>(c);
+          ASSERT_EQ(equals_lower(text, lower), iequals(text, lower)) << length << " " << place << " " << c << small;
+        }
+      }
+    }
+  }
+  EXPECT_FALSE(equals_lower("te", "ten"));
+  EXPECT_FALSE(equals_lower("", "t"));
+}
+
 TEST(StringsTest, Blanks) {
   EXPECT_EQ(find_blank("ab c\td"), 2u);
   EXPECT_EQ(find_blank("\ta"), 0u);

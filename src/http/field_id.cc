@@ -12,7 +12,6 @@ struct Known {
   FieldId id;
 };
 
-// Grouped by length: field_id() starts at first_of_length[n] and stops at the next length.
 constexpr std::array kKnown = {
     Known{"te", FieldId::kTe},
     Known{"host", FieldId::kHost},
@@ -59,39 +58,76 @@ constexpr std::array kKnown = {
     Known{"sec-websocket-extensions", FieldId::kSecWebSocketExtensions},
     Known{"opensandbox-access-renew", FieldId::kOpenSandboxAccessRenew},
     Known{"opensandbox-secure-access", FieldId::kOpenSandboxSecureAccess},
+    // Names nobody asks for by id, but which come with most messages: known ones cost less than others.
+    Known{"age", FieldId::kOther},
+    Known{"etag", FieldId::kOther},
+    Known{"vary", FieldId::kOther},
+    Known{"server", FieldId::kOther},
+    Known{"referer", FieldId::kOther},
+    Known{"accept-encoding", FieldId::kOther},
+    Known{"accept-language", FieldId::kOther},
+    Known{"cache-control", FieldId::kOther},
+    Known{"content-type", FieldId::kOther},
+    Known{"content-encoding", FieldId::kOther},
+    Known{"content-disposition", FieldId::kOther},
+    Known{"last-modified", FieldId::kOther},
+    Known{"if-none-match", FieldId::kOther},
+    Known{"if-modified-since", FieldId::kOther},
+    Known{"range", FieldId::kOther},
+    Known{"priority", FieldId::kOther},
+    Known{"x-powered-by", FieldId::kOther},
 };
 
-constexpr size_t kLongest = 25;
 constexpr std::string_view kSandgatePrefix = "x-sandgate-";
 constexpr std::string_view kForwardedPrefix = "x-forwarded-";
 
-FieldId other_name(std::string_view name) {
-  const bool forwarded = name.size() > kForwardedPrefix.size() && (name[0] | 0x20) == 'x' &&
-                         iequals(name.substr(0, kForwardedPrefix.size()), kForwardedPrefix);
-  return forwarded ? FieldId::kXForwardedOther : FieldId::kOther;
+/// With at least one byte behind the prefix.
+bool begins_with(std::string_view name, std::string_view prefix) {
+  return name.size() > prefix.size() && equals_lower(name.substr(0, prefix.size()), prefix);
 }
 
-struct LengthIndex {
-  std::array<uint8_t, kLongest + 2> first{};
-  constexpr LengthIndex() {
-    size_t at = 0;
-    for (size_t length = 0; length <= kLongest + 1; ++length) {
-      while (at < kKnown.size() && kKnown[at].name.size() < length) ++at;
-      first[length] = static_cast<uint8_t>(at);
+/// A hash table without collisions, found by the compiler: the length and three letters tell the known names apart.
+class KnownNames {
+ public:
+  // Two names alike in all four would keep the compiler searching until it gives up.
+  constexpr KnownNames() {
+    while (!fill()) ++salt_;
+  }
+
+  /// The only known name that `name` could be; null when there is none.
+  constexpr const Known* candidate(std::string_view name) const {
+    const uint8_t row = name.empty() ? 0 : rows_[slot(name)];
+    return row == 0 ? nullptr : &kKnown[row - 1U];
+  }
+
+ private:
+  static constexpr unsigned kSlotBits = 9;
+
+  /// Letters in either case share a slot; `|0x20` also joins some that are no letters, which the comparison tells
+  /// apart.
+  constexpr size_t slot(std::string_view name) const {
+    const auto letter = [name](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(name[i]) | 0x20U); };
+    const uint32_t key = static_cast<uint32_t>(name.size()) + (letter(0) << 8) + (letter(name.size() / 2) << 16) +
+                         (letter(name.size() - 1) << 24);
+    return key * (2 * salt_ + 0x9e3779b1U) >> (32 - kSlotBits);
+  }
+
+  constexpr bool fill() {
+    rows_ = {};
+    for (size_t i = 0; i < kKnown.size(); ++i) {
+      uint8_t& row = rows_[slot(kKnown[i].name)];
+      if (row != 0) return false;
+      row = static_cast<uint8_t>(i + 1);
     }
+    return true;
   }
+
+  uint32_t salt_ = 0;
+  std::array<uint8_t, size_t{1} << kSlotBits> rows_{};
 };
-constexpr LengthIndex kIndex;
+static_assert(kKnown.size() < 255);
+constexpr KnownNames kKnownNames;
 
-constexpr bool sorted_by_length() {
-  for (size_t i = 1; i < kKnown.size(); ++i) {
-    if (kKnown[i - 1].name.size() > kKnown[i].name.size()) return false;
-  }
-  return kKnown.back().name.size() == kLongest;
-}
-static_assert(sorted_by_length());
-
-/// Names whose underscore spelling some servers fold into the hyphen one: routing, framing, forwarding, credentials.
 bool equals_with_underscores(std::string_view name, std::string_view known) {
   for (size_t i = 0; i < name.size(); ++i) {
     const char c = name[i] == '_' ? '-' : to_lower(name[i]);
@@ -100,26 +136,29 @@ bool equals_with_underscores(std::string_view name, std::string_view known) {
   return true;
 }
 
-}  // namespace
-
-FieldId field_id(std::string_view name) {
-  const size_t length = name.size();
-  if (length > kSandgatePrefix.size() && (name[0] | 0x20) == 'x' &&
-      iequals(name.substr(0, kSandgatePrefix.size()), kSandgatePrefix)) {
-    return FieldId::kSandgate;
-  }
-  if (length > kLongest) return other_name(name);
-  const size_t begin = kIndex.first[length];
-  const size_t end = kIndex.first[length + 1];
-  if (begin == end) return other_name(name);
-  for (size_t i = begin; i < end; ++i) {
-    if (to_lower(name[0]) == kKnown[i].name[0] && iequals(name, kKnown[i].name)) return kKnown[i].id;
-  }
-  if (name.find('_') == std::string_view::npos) return other_name(name);
-  for (size_t i = begin; i < end; ++i) {
-    if (is_protected(kKnown[i].id) && equals_with_underscores(name, kKnown[i].name)) return FieldId::kUnderscoreTwin;
+/// Names whose underscore spelling some servers fold into the hyphen one: routing, framing, forwarding, credentials.
+FieldId underscore_twin(std::string_view name) {
+  for (const Known& known : kKnown) {
+    if (known.name.size() == name.size() && is_protected(known.id) && equals_with_underscores(name, known.name)) {
+      return FieldId::kUnderscoreTwin;
+    }
   }
   return FieldId::kOther;
+}
+
+}  // namespace
+
+std::optional<FieldId> known_field_id(std::string_view name) {
+  const Known* known = kKnownNames.candidate(name);
+  if (known == nullptr || !equals_lower(name, known->name)) return std::nullopt;
+  return known->id;
+}
+
+FieldId field_id(std::string_view name) {
+  if (const auto known = known_field_id(name)) return *known;
+  if (begins_with(name, kSandgatePrefix)) return FieldId::kSandgate;
+  if (begins_with(name, kForwardedPrefix)) return FieldId::kXForwardedOther;
+  return name.find('_') == std::string_view::npos ? FieldId::kOther : underscore_twin(name);
 }
 
 bool is_hop_by_hop(FieldId id) {

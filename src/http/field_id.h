@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sandgate::http {
@@ -59,8 +60,12 @@ enum class FieldId : uint8_t {
   kCount
 };
 
-/// Any letter case. Costs one switch and at most three comparisons.
+/// Any letter case. For the names above, and some more that are common, one look into a table and one comparison.
 FieldId field_id(std::string_view name);
+
+/// The same for those names alone; nothing for others, those included that field_id() knows by how they begin. A name
+/// it knows consists of token characters (RFC 9110 5.6.2).
+std::optional<FieldId> known_field_id(std::string_view name);
 
 /// Hop-by-hop by name (RFC 9110 7.6.1), whatever Connection lists.
 bool is_hop_by_hop(FieldId id);

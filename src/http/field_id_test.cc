@@ -111,6 +111,26 @@ TEST(FieldIdTest, NeighboursOfTheNames) {
   }
 }
 
+TEST(FieldIdTest, KnownNamesAreExact) {
+  for (const auto& [name, id] : known()) {
+    const bool by_prefix = id == FieldId::kSandgate || id == FieldId::kXForwardedOther;
+    EXPECT_EQ(known_field_id(name), by_prefix ? std::nullopt : std::optional(id)) << name;
+    // The parser trusts that a known name needs no look at its bytes.
+    for (size_t i = 0; i < name.size(); ++i) {
+      for (int c = 0; c < 256; ++c) {
+        std::string other = name;
+        other[i] = static_cast<char>(c);
+        if (iequals(other, name)) continue;
+        EXPECT_EQ(known_field_id(other), std::nullopt) << testing::PrintToString(other);
+      }
+    }
+  }
+  for (const char* name : {"Content-Type", "ETag", "accept-encoding"}) {
+    EXPECT_EQ(known_field_id(name), FieldId::kOther) << name;
+  }
+  for (const char* name : {"", "x", "X-Custom", "content_type"}) EXPECT_EQ(known_field_id(name), std::nullopt) << name;
+}
+
 TEST(FieldIdTest, WhateverBeginsLikeForwarding) {
   EXPECT_EQ(field_id("x-forwarded-prefix"), FieldId::kXForwardedOther);
   EXPECT_EQ(field_id("X-Forwarded-Something-Nobody-Has-Heard-Of"), FieldId::kXForwardedOther);

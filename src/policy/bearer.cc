@@ -1,7 +1,5 @@
 #include "policy/bearer.h"
 
-#include <algorithm>
-
 #include "base/assert.h"
 #include "base/strings.h"
 #include "crypto/crypto.h"
@@ -20,7 +18,9 @@ std::optional<std::string_view> bearer_token(std::optional<std::string_view> aut
 
 bool token_matches(std::string_view given, const Secret& token) {
   SG_ASSERT(!token.empty());
-  const bool ascii = std::none_of(given.begin(), given.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
+  uint8_t bits = 0;
+  for (const char c : given) bits |= static_cast<uint8_t>(c);
+  const bool ascii = bits < 0x80;
   return ascii && crypto::equal_constant_time(given, token.reveal());
 }
 

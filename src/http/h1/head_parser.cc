@@ -41,9 +41,9 @@ const char* skip_value(const char* at, const char* end) {
   constexpr uint64_t kHighs = 0x8080808080808080ULL;
   while (end - at >= 8) {
     const uint64_t word = load_word(at);
-    const uint64_t below_space = (word - kOnes * 0x20) & ~word;
-    const uint64_t is_del = ((word ^ kOnes * 0x7f) - kOnes) & ~(word ^ kOnes * 0x7f);
-    const uint64_t found = (below_space | is_del) & kHighs;
+    const uint64_t below_space = word - kOnes * 0x20;
+    const uint64_t is_del = (word ^ kOnes * 0x7f) - kOnes;
+    const uint64_t found = (below_space | is_del) & ~word & kHighs;
     if (found == 0) {
       at += 8;
       continue;
@@ -53,6 +53,18 @@ const char* skip_value(const char* at, const char* end) {
     ++at;
   }
   return skip_class(at, end, kValue);
+}
+
+/// The first ':' of the next 32 bytes; null when there is none, or fewer bytes.
+const char* find_colon(const char* at, const char* end) {
+  if (end - at < 32) return nullptr;
+  constexpr uint64_t kOnes = 0x0101010101010101ULL;
+  for (int i = 0; i < 4; ++i, at += 8) {
+    const uint64_t other_bits = load_word(at) ^ kOnes * ':';
+    const uint64_t found = (other_bits - kOnes) & ~other_bits & (kOnes * 0x80);
+    if (found != 0) return at + std::countr_zero(found) / 8;
+  }
+  return nullptr;
 }
 
 HeadResult malformed(std::string_view why) { return {HeadStatus::kMalformed, 0, why}; }
@@ -161,12 +173,16 @@ class Reader {
 
   HeadResult field(MessageHead& head) {
     const char* name = at_;
-    at_ = skip_class(at_, end_, kToken);
-    if (at_ == end_) return out_of_bytes();
-    const auto name_size = static_cast<size_t>(at_ - name);
-    if (name_size == 0) return malformed(is_blank(*at_) ? "folded line" : "empty or bad field name");
-    if (*at_ != ':') return malformed("bad byte in field name");
-    if (name_size > UINT16_MAX) return {HeadStatus::kTooLarge};
+    FieldId id{};
+    if (!skip_known_name(id)) {
+      at_ = skip_class(at_, end_, kToken);
+      if (at_ == end_) return out_of_bytes();
+      if (at_ == name) return malformed(is_blank(*at_) ? "folded line" : "empty or bad field name");
+      if (*at_ != ':') return malformed("bad byte in field name");
+      if (at_ - name > UINT16_MAX) return {HeadStatus::kTooLarge};
+      id = field_id({name, at_});
+    }
+    const auto name_size = static_cast<uint16_t>(at_ - name);
     ++at_;
     while (at_ != end_ && is_blank(*at_)) ++at_;
     const char* value = at_;
@@ -174,9 +190,19 @@ class Reader {
     const char* value_end = at_;
     if (const HeadResult r = line_end(); r.status != HeadStatus::kComplete) return r;
     while (value_end != value && is_blank(value_end[-1])) --value_end;
-    head.add({offset(name), offset(value), static_cast<uint32_t>(value_end - value), static_cast<uint16_t>(name_size),
-              field_id({name, name_size})});
+    head.add({offset(name), offset(value), static_cast<uint32_t>(value_end - value), name_size, id});
     return done();
+  }
+
+  /// Past a name from the table, up to its colon. Such a name needs no look at each byte.
+  bool skip_known_name(FieldId& id) {
+    const char* colon = find_colon(at_, end_);
+    if (colon == nullptr) return false;
+    const auto known = known_field_id({at_, colon});
+    if (!known) return false;
+    id = *known;
+    at_ = colon;
+    return true;
   }
 
   const char* begin_;

@@ -296,6 +296,8 @@ inline const std::vector<std::string_view>& bad_field_lines() {
       "X: \r\r"sv,
       "\rX: y"sv,
       "X\r: y"sv,
+      "x\rsandbox\rid: y"sv,  // these bytes differ from hyphens by the bit that letters' cases differ by
+      "Content\rLength: 0"sv,
       "X: a\nY: b"sv,  // bare LF
       "X: a\n"sv,
       "\nX: y"sv,
@@ -346,7 +348,11 @@ inline std::string with_field_line(std::string_view line) {
 inline std::vector<std::string> all_bad_requests() {
   std::vector<std::string> all;
   for (std::string_view line : bad_request_lines()) all.push_back(with_request_line(line));
-  for (std::string_view line : bad_field_lines()) all.push_back(with_field_line(line));
+  for (std::string_view line : bad_field_lines()) {
+    all.push_back(with_field_line(line));
+    // Names are read in long steps where enough bytes follow.
+    all.push_back(with_field_line(std::string(line) + "\r\nX-Behind: " + std::string(64, 'x')));
+  }
   for (std::string_view bytes : bad_request_heads()) all.emplace_back(bytes);
   return all;
 }
