@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "base/random.h"
+#include "control/background.h"
 #include "kube/discovery.h"
 
 namespace sandgate::control {
 namespace {
 
-MonoTime mono_now() { return SystemClock().now(); }
+constexpr Nanos::rep kNotStale = Nanos::max().count();
+
+MonoTime mono_now() { return steady_now(); }
 
 uint64_t seed() { return (uint64_t{std::random_device{}()} << 32) | std::random_device{}(); }
 
@@ -46,7 +49,6 @@ class KubeProvider::Watch final : private kube::WatchSink {
       : provider_(provider), kind_(kind), ns_(std::move(ns)), source_(source) {}
 
   void start() {
-    since_ = mono_now();
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
   }
   void request_stop() { thread_.request_stop(); }
@@ -55,6 +57,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
   }
 
   // With the provider's lock held:
+  void begin(MonoTime now) { since_ = now; }
   bool current() const { return phase_ == kube::WatchPhase::kWatching; }
   MonoTime since() const { return since_; }
   const std::string& trouble() const { return trouble_; }
@@ -66,7 +69,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
  private:
   void run(std::stop_token stop);
   void watch(std::stop_token stop);
-  void set_state(kube::WatchPhase phase, std::string trouble, int status);
+  void set_state(const kube::WatchState& state);
 
   // kube::WatchSink
   void on_list_begin() override {
@@ -92,7 +95,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
     }
     provider_.mark_changed();
   }
-  void on_state(const kube::WatchState& state) override { set_state(state.phase, state.error, state.status); }
+  void on_state(const kube::WatchState& state) override { set_state(state); }
   void on_resync_begin() override {
     const std::lock_guard lock(provider_.mutex_);
     provider_.store_.resync_begin(source_);
@@ -117,6 +120,7 @@ class KubeProvider::Watch final : private kube::WatchSink {
   MonoTime since_{};  ///< when it was last up to date, or the start
   bool listed_ = false;
   std::string trouble_;
+  std::string note_;  ///< the last one that was told of
   kube::Watcher* watcher_ = nullptr;
   kube::WatchCounters last_counters_;
   std::stop_source* restart_ = nullptr;  ///< ends the running watcher, to begin with another namespace
@@ -125,28 +129,34 @@ class KubeProvider::Watch final : private kube::WatchSink {
   std::jthread thread_;
 };
 
-void KubeProvider::Watch::set_state(kube::WatchPhase phase, std::string trouble, int status) {
+void KubeProvider::Watch::set_state(const kube::WatchState& state) {
   std::optional<std::string> news;
+  std::optional<std::string> remark;
   Tone tone = Tone::kInfo;
   const std::string what = resource_of(kind_).plural + (ns_.empty() ? "" : " in namespace " + ns_);
   {
     const std::lock_guard lock(provider_.mutex_);
     const MonoTime now = mono_now();
     const bool was_current = current();
-    if (was_current || phase == kube::WatchPhase::kWatching) since_ = now;
-    phase_ = phase;
-    if (phase == kube::WatchPhase::kBroken) {
-      if (trouble != trouble_) {
-        news = "watch of " + what + " is broken: " + trouble;
+    if (was_current || state.phase == kube::WatchPhase::kWatching) since_ = now;
+    phase_ = state.phase;
+    provider_.note_stale_since();
+    if (phase_ == kube::WatchPhase::kBroken) {
+      if (state.error != trouble_) {
+        news = "watch of " + what + " is broken: " + state.error;
         tone = Tone::kWarning;
       }
       const bool may_fall_back = ns_.empty() && !listed_ && !provider_.options_.fallback_namespace.empty();
-      forbidden_ = may_fall_back && status == 403;
+      forbidden_ = may_fall_back && state.status == 403;
       if (forbidden_ && restart_ != nullptr) restart_->request_stop();
-      trouble_ = std::move(trouble);
-    } else if (phase == kube::WatchPhase::kWatching) {
+      trouble_ = state.error;
+    } else if (phase_ == kube::WatchPhase::kWatching) {
       if (!trouble_.empty()) news = "watch of " + what + " is well again";
       trouble_.clear();
+    }
+    if (state.note != note_) {
+      note_ = state.note;
+      if (!note_.empty()) remark = "watch of " + what + ": " + note_;
     }
     if (kind_ == sandbox::SourceKind::kPods) {
       const auto& all = provider_.watches_;
@@ -157,9 +167,11 @@ void KubeProvider::Watch::set_state(kube::WatchPhase phase, std::string trouble,
     }
   }
   if (news) provider_.note(tone, *news);
+  if (remark) provider_.note(Tone::kInfo, *remark);
 }
 
 void KubeProvider::Watch::run(std::stop_token stop) {
+  step_behind_workers();
   while (!stop.stop_requested()) {
     watch(stop);
     const std::lock_guard lock(provider_.mutex_);
@@ -200,7 +212,8 @@ KubeProvider::KubeProvider(kube::KubeTransport& transport, KubeProviderOptions o
       options_(std::move(options)),
       on_table_(std::move(on_table)),
       on_note_(std::move(on_note)),
-      store_(options_.store, [this](const std::string& line) { note(Tone::kWarning, line); }) {
+      store_(options_.store, [this](const std::string& line) { note(Tone::kWarning, line); }),
+      stale_since_(kNotStale) {
   std::vector<std::string> namespaces = options_.namespaces;
   if (namespaces.empty()) namespaces.emplace_back();
   std::vector<sandbox::SourceKind> kinds;
@@ -222,6 +235,11 @@ std::shared_ptr<const sandbox::RoutingTable> KubeProvider::first_table() {
 }
 
 void KubeProvider::start() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& watch : watches_) watch->begin(mono_now());
+    note_stale_since();
+  }
   publisher_ = std::jthread([this](std::stop_token stop) { publish(std::move(stop)); });
   for (const auto& watch : watches_) watch->start();
 }
@@ -244,20 +262,38 @@ void KubeProvider::mark_changed() {
   changed_.notify_one();
 }
 
+void KubeProvider::note_stale_since() {
+  Nanos::rep worst = kNotStale;
+  for (const auto& watch : watches_) {
+    if (!watch->current()) worst = std::min(worst, watch->since().time_since_epoch().count());
+  }
+  stale_since_.store(worst, std::memory_order_relaxed);
+}
+
+Seconds KubeProvider::stale() const {
+  const Nanos::rep since = stale_since_.load(std::memory_order_relaxed);
+  if (since == kNotStale) return Seconds(0);
+  return std::chrono::duration_cast<Seconds>(mono_now() - MonoTime(Nanos(since)));
+}
+
 void KubeProvider::publish(std::stop_token stop) {
+  step_behind_workers();
+  MonoTime next{};
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [this] { return dirty_; })) {
-    // Gather what comes close behind, and one complete list before anything is shown at all.
-    lock.unlock();
-    kube::SystemPause().wait(options_.batch, stop);
-    lock.lock();
+    if (const Nanos early = next - mono_now(); early > Nanos(0)) {
+      lock.unlock();
+      kube::SystemPause().wait(early, stop);
+      lock.lock();
+    }
     dirty_ = false;
-    if (!store_.complete()) continue;
+    if (!store_.complete()) continue;  // one complete list before anything is shown at all
     auto table = store_.build();
     lock.unlock();
+    next = mono_now() + options_.batch;
     on_table_(table);
     given_out_.push_back(std::move(table));
-    while (given_out_.size() > 1 && given_out_.front().use_count() == 1) given_out_.pop_front();
+    std::erase_if(given_out_, [](const auto& each) { return each.use_count() == 1; });
     lock.lock();
     if (!published_complete_) {
       published_complete_ = true;

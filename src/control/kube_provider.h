@@ -1,5 +1,6 @@
 // Sandboxes from the Kubernetes API: one blocking watch per resource and namespace, one store, and a publisher that
-// gathers changes for some milliseconds and hands every worker the same new table.
+// hands every worker the same new table: at once after a quiet time, and for changes that come close behind each other
+// one for all of them. All its threads step behind the workers (background.h).
 //
 //   watch threads ──objects──▶ Store (one lock) ──dirty──▶ publisher thread ──table──▶ on_table
 //
@@ -37,7 +38,8 @@ struct KubeProviderOptions {
   std::string label_selector;  ///< of the sandboxes
   Millis resync_every{0};      ///< 0: never
   bool streaming_list = false;
-  Millis batch{10};  ///< how long changes are gathered before a table is made
+  /// From one table to the next: a change waits this long at most, one after a quiet time not at all.
+  Millis batch{5};
 };
 
 /// Read from any thread.
@@ -73,12 +75,15 @@ class KubeProvider {
   bool wait_complete(Millis limit, std::stop_token stop);
 
   KubeProviderStatus status() const;
+  /// As in status(), without its lock: a worker may ask.
+  Seconds stale() const;
 
  private:
   class Watch;
 
   void publish(std::stop_token stop);
-  void mark_changed();  ///< with the lock held
+  void mark_changed();      ///< with the lock held
+  void note_stale_since();  ///< with the lock held, after any watch changed its state
   void note(Tone tone, const std::string& line);
 
   kube::KubeTransport& transport_;
@@ -93,8 +98,10 @@ class KubeProvider {
   bool dirty_ = false;
   bool published_complete_ = false;
   std::condition_variable_any completed_;
+  /// Since when the worst watch has not been up to date, on the monotonic time line; kNotStale: all are.
+  std::atomic<Nanos::rep> stale_since_;
 
-  /// Tables given out, oldest first: the last one to let go of a table pays for freeing it, and that shall not be a
+  /// Tables given out: the last one to let go of a table pays for freeing it, and that shall not be a
   /// worker in the middle of requests.
   std::deque<std::shared_ptr<const sandbox::RoutingTable>> given_out_;
   std::vector<std::unique_ptr<Watch>> watches_;

@@ -54,10 +54,8 @@ void Worker::take_table() {
   const uint64_t before = table_ ? table_->generation() : 0;
   if (!table_slot_.take(table_)) return;
   if (table_->departures_since() > before) return pool_.clear();  // too many to be told one by one
-  std::unordered_set<std::string_view> gone;
-  const auto& all = table_->departures();
-  for (auto each = all.rbegin(); each != all.rend() && each->generation > before; ++each) gone.insert(each->pool_uid);
-  if (!gone.empty()) pool_.drop_departed(gone);
+  const auto all = table_->departed_after(before);
+  if (!all.empty()) pool_.drop_departed({all.begin(), all.end()});
 }
 
 void Worker::on_turn() {

@@ -9,7 +9,7 @@
 
 namespace sandgate::sandbox {
 
-RoutingTable::RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds) {
+RoutingTable::RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds) : shards_{} {
   TableBuilder builder(kinds);
   for (SandboxRecord& record : records) {
     SG_ASSERT(builder.find(record.ns, record.id) == nullptr);  // each name once
@@ -17,7 +17,12 @@ RoutingTable::RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds) {
   }
   const auto built = builder.build();
   shards_ = built->shards_;
+  keeper_ = built->keeper_;
   size_ = built->size_;
+}
+
+RoutingTable::~RoutingTable() {
+  if (gone_) gone_->store(true, std::memory_order_release);
 }
 
 void RoutingTable::Shard::index() {
@@ -103,16 +108,24 @@ void RoutingTable::for_each_user_path(const std::function<void(const SandboxReco
 
 void RoutingTable::for_each(KeyKind kind, const std::function<void(const SandboxRecord&)>& visit) const {
   for (const ShardRef& ref : shards_) {
-    if (ref.shard == nullptr) continue;
-    for (const Entry& entry : ref.shard->entries) {
-      if (entry.kind == kind) visit(*entry.record);
+    if (ref.slots == nullptr) continue;
+    for (size_t at = 0; at <= ref.mask; ++at) {
+      const Slot& slot = ref.slots[at];
+      if (slot.record != nullptr && slot.kind == kind) visit(*slot.record);
     }
   }
 }
 
-const Departures& RoutingTable::departures() const {
-  static const Departures kNone;
-  return departures_ ? *departures_ : kNone;
+std::vector<std::string_view> RoutingTable::departed_after(uint64_t generation) const {
+  std::vector<std::string_view> out;
+  if (!departures_) return out;
+  for (auto chunk = departures_->rbegin(); chunk != departures_->rend(); ++chunk) {
+    for (auto each = (*chunk)->rbegin(); each != (*chunk)->rend(); ++each) {
+      if (each->generation <= generation) return out;
+      out.push_back(each->pool_uid);
+    }
+  }
+  return out;
 }
 
 }  // namespace sandgate::sandbox

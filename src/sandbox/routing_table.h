@@ -1,17 +1,22 @@
 // All sandboxes at one moment, found by name, by UID, by user path or by bare id. A snapshot: immutable once built,
 // shared by pointer among threads.
 //
-// It is cut into shards by the hash of the key. A changed sandbox copies the few shards its keys lie in and the array
-// of shards, nothing else: TableBuilder makes the next table from the last one and shares what did not change.
+// It is cut into shards by the hash of the key. A changed sandbox copies the few shards its keys lie in and an array of
+// 2,048 plain pointers, nothing else: TableBuilder makes the next table from the last one and shares what did not
+// change. Nothing is counted per shard (that alone touched 2,048 cold lines of memory for every table): a shard that
+// was replaced is kept until every table that was made with it is gone.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sandbox/record.h"
@@ -61,15 +66,19 @@ struct Departure {
   std::string pool_uid;
 };
 using Departures = std::vector<Departure>;  ///< ascending by generation
+/// In pieces that tables share: one more departure does not copy those before it.
+using DepartureChunks = std::vector<std::shared_ptr<const Departures>>;
 
-/// Any thread may read. Shared by pointer, neither copied nor moved.
-class RoutingTable {
+/// Any thread may read. Shared by pointer, neither copied nor moved. Who must keep it beyond its turn or its call takes
+/// shared_from_this().
+class RoutingTable : public std::enable_shared_from_this<RoutingTable> {
  public:
-  RoutingTable() = default;
+  RoutingTable() : shards_{} {}
   /// Of a provider that only ever makes whole tables. The names must differ from each other.
   explicit RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds = {});
   RoutingTable(const RoutingTable&) = delete;
   RoutingTable& operator=(const RoutingTable&) = delete;
+  ~RoutingTable();
 
   /// No allocation; a fraction of a microsecond at 100,000 sandboxes.
   Lookup find(const ByName& key) const;
@@ -89,8 +98,9 @@ class RoutingTable {
 
   /// Counts up from table to table of one provider.
   uint64_t generation() const { return generation_; }
-  /// What departed lately. Complete for every generation above departures_since().
-  const Departures& departures() const;
+  /// The pool UIDs that departed with the tables above `generation`, the newest first; the views live as long as this
+  /// table. Complete when `generation` is not below departures_since().
+  std::vector<std::string_view> departed_after(uint64_t generation) const;
   uint64_t departures_since() const { return departures_since_; }
   /// False until the provider has seen one complete list.
   bool complete() const { return complete_; }
@@ -120,13 +130,29 @@ class RoutingTable {
   };
   /// At 100,000 sandboxes with three keys each a changed key copies some 150 entries.
   static constexpr size_t kShards = 2048;
-  /// With what a look-up needs of the shard beside it: one step less through memory.
+  /// What a look-up needs of a shard; plain, so that a table is copied as 32 KiB of memory.
   struct ShardRef {
-    std::shared_ptr<const Shard> shard;
     const Slot* slots = nullptr;
     size_t mask = 0;
   };
-  using Shards = std::array<ShardRef, kShards>;
+  using ShardRefs = std::array<ShardRef, kShards>;
+  using Shards = std::array<std::shared_ptr<const Shard>, kShards>;
+
+  /// Keeps the shards alive. All tables of one builder hold it; only the builder's thread changes it, and tables that
+  /// outlive their builder find in it what they need.
+  struct Keeper {
+    struct Retired {
+      /// The youngest table that had them. Set when it is gone, with all that happened in it before.
+      std::shared_ptr<const std::atomic<bool>> last_gone;
+      std::vector<std::shared_ptr<const Shard>> shards;
+    };
+    /// By age of the table, so what is behind a table that lives is not freed: it may be in that one too.
+    std::deque<Retired> retired;
+    Shards left;  ///< by a builder that is gone
+  };
+
+  RoutingTable(const ShardRefs& shards, std::shared_ptr<const Keeper> keeper)
+      : shards_(shards), keeper_(std::move(keeper)), gone_(std::make_shared<std::atomic<bool>>(false)) {}
 
   static size_t shard_of(uint64_t hash) { return static_cast<size_t>(hash >> 53); }
   static_assert(kShards == size_t{1} << 11, "shard_of() takes the hash's upper 11 bits");
@@ -137,11 +163,13 @@ class RoutingTable {
   static Lookup answer(const SandboxRecord* record);
   void for_each(KeyKind kind, const std::function<void(const SandboxRecord&)>& visit) const;
 
-  Shards shards_{};
+  ShardRefs shards_;
+  std::shared_ptr<const Keeper> keeper_;
+  std::shared_ptr<std::atomic<bool>> gone_;
   size_t size_ = 0;
   uint64_t generation_ = 0;
   uint64_t departures_since_ = 0;
-  std::shared_ptr<const Departures> departures_;
+  std::shared_ptr<const DepartureChunks> departures_;
   bool complete_ = true;
 };
 

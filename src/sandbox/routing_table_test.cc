@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
+
+#include "sandbox/table_builder.h"
 
 namespace {
 std::atomic<size_t> g_allocations{0};
@@ -129,6 +132,84 @@ TEST(RoutingTableTest, LookingUpDoesNotAllocate) {
   EXPECT_EQ(table.find(ByName{long_ns, long_id}).state, Lookup::State::kNotFound);
   EXPECT_EQ(g_allocations.load(), before);
   EXPECT_GT(before, 1'000u) << "the counter works";
+}
+
+RecordPtr shared(std::string id) { return std::make_shared<const SandboxRecord>(record("ns", std::move(id))); }
+
+// A table that is in use keeps what it was made of, however many come after it, and the builder's end as well.
+TEST(TableBuilderTest, EveryTableStaysWhatItWas) {
+  auto builder = std::make_unique<TableBuilder>(KeyKinds{});
+  std::vector<std::shared_ptr<const RoutingTable>> tables;
+  constexpr size_t kTables = 50;
+  for (size_t i = 0; i < kTables; ++i) {
+    builder->put(shared("box-" + std::to_string(i)));
+    if (i >= 10) builder->remove("ns", "box-" + std::to_string(i - 10));
+    tables.push_back(builder->build());
+  }
+  EXPECT_GT(builder->retired_shards(), 0U);
+  builder.reset();
+  for (size_t gone = 0; gone < kTables; gone += 3) tables[gone] = nullptr;
+  for (size_t i = 0; i < kTables; ++i) {
+    if (!tables[i]) continue;
+    for (size_t box = 0; box < kTables; ++box) {
+      const std::string id = "box-" + std::to_string(box);
+      const bool there = box <= i && (i < 10 || box > i - 10);
+      EXPECT_EQ(tables[i]->find(ByName{"ns", id}).record != nullptr, there) << i << " " << id;
+    }
+  }
+}
+
+TEST(TableBuilderTest, WhatNoTableNeedsIsFreed) {
+  TableBuilder builder({});
+  const auto change = [&](int port) {
+    SandboxRecord changed = record("ns", "box");
+    changed.port = static_cast<uint16_t>(port);
+    builder.put(std::make_shared<const SandboxRecord>(changed));
+    return builder.build();
+  };
+  builder.put(shared("box"));
+  auto oldest = builder.build();
+  auto same = builder.build();  // replaces nothing
+  same = nullptr;
+  for (int i = 1; i <= 100; ++i) change(i);
+  EXPECT_GE(builder.retired_shards(), 100U) << "all of them, since one is in use that is older";
+  ASSERT_NE(oldest->find(ByName{"ns", "box"}).record, nullptr);
+  EXPECT_EQ(oldest->find(ByName{"ns", "box"}).record->port, 8888);
+  oldest = nullptr;
+  change(101);
+  EXPECT_LE(builder.retired_shards(), 2U);
+}
+
+TEST(TableBuilderTest, DeparturesAreBoundedAndSayWhereTheyBegin) {
+  TableBuilder builder({});
+  const auto come_and_go = [&](size_t number) {
+    const std::string id = "box-" + std::to_string(number);
+    builder.put(std::make_shared<const SandboxRecord>([&] {
+      SandboxRecord one = record("ns", id);
+      one.pool_uid = id;
+      return one;
+    }()));
+    builder.remove("ns", id);
+  };
+  auto table = builder.build();
+  EXPECT_TRUE(table->departed_after(0).empty());
+  constexpr size_t kMany = 5'000;
+  for (size_t i = 0; i < kMany; ++i) {
+    come_and_go(i);
+    if (i % 7 == 0) table = builder.build();
+    if (i == 700) {
+      EXPECT_EQ(table->departures_since(), 0U);
+      EXPECT_EQ(table->departed_after(0).size(), 701U);
+      EXPECT_EQ(table->departed_after(table->generation() - 1).size(), 7U);
+    }
+  }
+  table = builder.build();
+  const uint64_t since = table->departures_since();
+  EXPECT_GT(since, 0U);
+  const auto known = table->departed_after(since);
+  EXPECT_GE(known.size(), 4'000U);
+  EXPECT_LE(known.size(), 4'200U);
+  for (size_t i = 0; i < known.size(); ++i) ASSERT_EQ(known[i], "box-" + std::to_string(kMany - 1 - i));
 }
 
 TEST(RoutingTableDeathTest, TheSameNameTwiceIsOurMistake) {

@@ -152,9 +152,8 @@ TEST_F(StoreTest, ABrokenWatchOfPodsChangesNothingThatIsKnown) {
   EXPECT_EQ(find("box").record->pool_uid, "p1");
   EXPECT_EQ(find("b").state, Lookup::State::kNotReady) << "its Pod is known to be gone";
   EXPECT_EQ(find("c").record->pool_uid, "u3") << "nothing was ever known of its Pod";
-  for (const Departure& each : table_->departures()) {
-    if (each.pool_uid == "u3") continue;  // it may be reached again
-    EXPECT_LE(each.generation, before->generation()) << each.pool_uid;
+  for (const std::string_view uid : table_->departed_after(before->generation())) {
+    EXPECT_EQ(uid, "u3") << "it may be reached again";
   }
 }
 
@@ -165,11 +164,8 @@ TEST_F(StoreTest, WhatDepartsIsNamedForThePools) {
   store_.remove(boxes_, json({}));
   const auto second = store_.build();
   EXPECT_GT(second->generation(), first->generation());
-  std::vector<std::string> gone;
-  for (const Departure& each : second->departures()) {
-    if (each.generation > first->generation()) gone.push_back(each.pool_uid);
-  }
-  EXPECT_THAT(gone, testing::UnorderedElementsAre("u1", "u2"));
+  EXPECT_THAT(second->departed_after(first->generation()), testing::UnorderedElementsAre("u1", "u2"));
+  EXPECT_THAT(second->departed_after(second->generation()), testing::IsEmpty());
   EXPECT_LE(second->departures_since(), first->generation());
 }
 

@@ -7,13 +7,15 @@
 
 namespace sandgate::sandbox {
 namespace {
-constexpr size_t kDeparturesMax = 4096;
+// A worker that missed more than these closes all its idle connections: 4,096 departures at least.
+constexpr size_t kDepartureChunk = 64;
+constexpr size_t kDepartureChunksMax = 64;
 }  // namespace
 
 template <class Matches>
 RecordPtr TableBuilder::entry_of(uint64_t hash, Kind kind, const Matches& matches) const {
   const auto opened = open_.find(Table::shard_of(hash));
-  const Table::Shard* shard = opened != open_.end() ? opened->second.get() : shards_[Table::shard_of(hash)].shard.get();
+  const Table::Shard* shard = opened != open_.end() ? opened->second.get() : shards_[Table::shard_of(hash)].get();
   if (shard == nullptr) return nullptr;
   for (const Table::Entry& entry : shard->entries) {
     if (entry.hash == hash && entry.kind == kind && matches(*entry.record)) return entry.record;
@@ -37,7 +39,7 @@ RoutingTable::Shard& TableBuilder::open(uint64_t hash) {
   auto& copy = open_[at];
   if (!copy) {
     copy = std::make_shared<Table::Shard>();
-    if (shards_[at].shard) copy->entries = shards_[at].shard->entries;
+    if (shards_[at]) copy->entries = shards_[at]->entries;
   }
   changed_ = true;
   return *copy;
@@ -103,36 +105,61 @@ void TableBuilder::claim_user_path(std::string_view user, std::string_view id, R
 
 void TableBuilder::depart(const SandboxRecord& gone) {
   if (gone.pool_uid.empty()) return;
-  if (departures_.size() >= kDeparturesMax) {
-    departures_since_ = departures_.front().generation;
-    departures_.pop_front();
-  }
-  departures_.push_back({generation_ + 1, gone.pool_uid});
   departed_ = true;
+  departing_.push_back({generation_ + 1, gone.pool_uid});
+  if (departing_.size() < kDepartureChunk) return;
+  departures_.push_back(std::make_shared<const Departures>(std::exchange(departing_, {})));
+  if (departures_.size() <= kDepartureChunksMax) return;
+  departures_since_ = departures_.front()->back().generation;
+  departures_.pop_front();
+}
+
+std::shared_ptr<const DepartureChunks> TableBuilder::departures() const {
+  auto out = std::make_shared<DepartureChunks>(departures_.begin(), departures_.end());
+  if (!departing_.empty()) out->push_back(std::make_shared<const Departures>(departing_));
+  return out;
+}
+
+void TableBuilder::free_retired() {
+  auto& retired = keeper_->retired;
+  while (!retired.empty() && retired.front().last_gone->load(std::memory_order_acquire)) retired.pop_front();
+}
+
+size_t TableBuilder::retired_shards() const {
+  size_t count = 0;
+  for (const auto& each : keeper_->retired) count += each.shards.size();
+  return count;
 }
 
 std::shared_ptr<const RoutingTable> TableBuilder::build() {
+  free_retired();
+  std::vector<std::shared_ptr<const Table::Shard>> replaced;
   for (auto& [at, shard] : open_) {
     shard->index();
-    Table::ShardRef& ref = shards_[at];
-    ref = {};
+    if (shards_[at]) replaced.push_back(std::move(shards_[at]));
+    shards_[at] = nullptr;
+    refs_[at] = {};
     if (shard->entries.empty()) continue;
-    ref.slots = shard->slots.data();
-    ref.mask = shard->slots.size() - 1;
-    ref.shard = std::move(shard);
+    refs_[at] = {shard->slots.data(), shard->slots.size() - 1};
+    shards_[at] = std::move(shard);
   }
   open_.clear();
-  auto table = std::make_shared<RoutingTable>();
-  table->shards_ = shards_;
+  // Also when nothing was replaced: while a table lives, what later ones replace may be in it.
+  if (newest_gone_) keeper_->retired.push_back({newest_gone_, std::move(replaced)});
+  std::shared_ptr<RoutingTable> table(new RoutingTable(refs_, keeper_));
+  newest_gone_ = table->gone_;
   table->size_ = size_;
   table->generation_ = ++generation_;
   table->complete_ = complete_;
-  if (departed_) departures_built_ = std::make_shared<const Departures>(departures_.begin(), departures_.end());
+  if (departed_) departures_built_ = departures();
   departed_ = false;
   table->departures_ = departures_built_;
   table->departures_since_ = departures_since_;
   changed_ = false;
   return table;
 }
+
+/// The tables that are still in use need the shards of the newest one and those that were replaced.
+TableBuilder::~TableBuilder() { keeper_->left = std::move(shards_); }
 
 }  // namespace sandgate::sandbox

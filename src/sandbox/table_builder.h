@@ -15,6 +15,9 @@ namespace sandgate::sandbox {
 class TableBuilder {
  public:
   explicit TableBuilder(KeyKinds kinds) : kinds_(kinds) {}
+  TableBuilder(const TableBuilder&) = delete;
+  TableBuilder& operator=(const TableBuilder&) = delete;
+  ~TableBuilder();
 
   /// Adds a sandbox or takes the place of the one with this namespace and id. The user-path key goes to the sandbox
   /// that claim_user_path() named, not to every one that is put.
@@ -36,8 +39,10 @@ class TableBuilder {
     complete_ = true;
   }
 
-  /// The table as it is now.
+  /// The table as it is now. Frees what only tables that are gone needed.
   std::shared_ptr<const RoutingTable> build();
+  /// Shards that were replaced and wait for a table to go; for tests of what is kept.
+  size_t retired_shards() const;
 
  private:
   using Table = RoutingTable;
@@ -49,20 +54,26 @@ class TableBuilder {
   void add_keys(const RecordPtr& record);
   void drop_keys(const SandboxRecord* record);
   void depart(const SandboxRecord& gone);
+  void free_retired();
+  std::shared_ptr<const DepartureChunks> departures() const;
   template <class Matches>
   RecordPtr entry_of(uint64_t hash, Kind kind, const Matches& matches) const;
 
   const KeyKinds kinds_;
   Table::Shards shards_{};
+  Table::ShardRefs refs_{};  ///< of shards_, as every table gets them
+  std::shared_ptr<Table::Keeper> keeper_ = std::make_shared<Table::Keeper>();
+  std::shared_ptr<const std::atomic<bool>> newest_gone_;            ///< of the last table; null: there was none
   std::unordered_map<size_t, std::shared_ptr<Table::Shard>> open_;  ///< copied since the last build()
-  std::deque<Departure> departures_;                                ///< the last ones, at most kDeparturesMax
+  std::deque<std::shared_ptr<const Departures>> departures_;        ///< whole chunks, the last ones
+  Departures departing_;                                            ///< the chunk that is being filled
   uint64_t departures_since_ = 0;
   uint64_t generation_ = 0;
   size_t size_ = 0;
   bool complete_ = false;
   bool changed_ = false;
   bool departed_ = false;
-  std::shared_ptr<const Departures> departures_built_;
+  std::shared_ptr<const DepartureChunks> departures_built_;
 };
 
 }  // namespace sandgate::sandbox

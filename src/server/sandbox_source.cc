@@ -108,7 +108,7 @@ class KubeSource final : public SandboxSource {
                 " s: " + (status.trouble.empty() ? "the API server is still answering" : status.trouble));
   }
   bool complete() const override { return provider_.status().complete; }
-  Seconds stale() const override { return provider_.status().stale; }
+  Seconds stale() const override { return provider_.stale(); }  // workers ask: no lock
   void stop() override { provider_.stop(); }
   void export_to(observe::Metrics& metrics) override;
 
