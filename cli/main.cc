@@ -35,6 +35,9 @@ void add_global(CLI::App& app, GlobalOptions& global) {
   app.add_option("--address", global.address, "automatic, pod-ip or dns (mode in-cluster)")
       ->check(CLI::IsMember({"automatic", "pod-ip", "dns"}))
       ->capture_default_str();
+  app.add_option("--pod-ip-header", global.pod_ip_header, "Tell the router the pod's address: automatic, never, always")
+      ->check(CLI::IsMember({"automatic", "never", "always"}))
+      ->capture_default_str();
   app.add_option("--server-port", global.server_port, "Port of the runtime in the sandbox")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();

@@ -100,6 +100,9 @@ Result<ClientOptions> client_options(const GlobalOptions& options) {
   made.connection = std::move(*connection);
   made.kubeconfig = options.kubeconfig;
   made.context = options.context;
+  made.pod_ip_header = options.pod_ip_header == "never"    ? PodIpHeader::never
+                       : options.pod_ip_header == "always" ? PodIpHeader::always
+                                                           : PodIpHeader::automatic;
   if (!options.kube_server.empty()) {
     made.kubernetes = KubernetesApi{
         .url = options.kube_server, .token_file = options.kube_token_file, .ca_file = options.kube_ca_file};

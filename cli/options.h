@@ -15,7 +15,8 @@ struct GlobalOptions {
   std::string api_url, gateway_name, gateway_namespace = "default", gateway_scheme;
   std::optional<std::uint16_t> gateway_port;
   std::string router_namespace = "agent-sandbox-system", tunnel_by = "automatic";
-  std::string address = "automatic";  ///< in-cluster
+  std::string address = "automatic";        ///< in-cluster
+  std::string pod_ip_header = "automatic";  ///< modes with a router
   std::uint16_t server_port = 8888;
   std::vector<std::string> headers;
   std::string token_file, ca_file, client_cert, client_key;

@@ -26,22 +26,15 @@ std::string doing(const Call& what, const SandboxState& sandbox) {
   return "waiting for " + what.operation + " in sandbox " + sandbox.ns + "/" + sandbox.name;
 }
 
-bool marked_by_sandgate(const Headers& headers) {
-  return std::any_of(headers.begin(), headers.end(), [](const auto& header) {
-    return header.first.size() > 11 && iequals(std::string_view(header.first).substr(0, 11), "X-Sandgate-");
-  });
-}
-
 Headers request_headers(const CallContext& context, const Call& what, const Target& target,
                         const std::string& request_id, bool first, uint16_t port) {
   const SandboxState& sandbox = context.sandbox;
-  const ClientState& client = *sandbox.client;
   // Later wins, names in any case: the caller's, the call's, the routing headers.
   Headers headers;
   for (const auto& [name, value] : target.headers) set_header(headers, name, value);
   for (const auto& [name, value] : what.headers) set_header(headers, name, value);
   set_header(headers, "Accept-Encoding", "identity");
-  set_header(headers, "User-Agent", "sandgate-client/" + std::string(version()));
+  set_header(headers, "User-Agent", user_agent());
   set_header(headers, "X-Request-ID", request_id);
   if (context.span.context().on()) set_header(headers, "traceparent", context.span.context().traceparent());
   if (!target.by_router) return headers;
@@ -52,10 +45,7 @@ Headers request_headers(const CallContext& context, const Call& what, const Targ
     const Millis left = first && what.timeout_told ? *what.timeout_told : context.scope.remaining();
     if (left.count() > 0) set_header(headers, "X-Sandbox-Timeout", decimal_seconds(left));
   }
-  const PodIpHeader wanted = client.options.pod_ip_header;
-  const bool tell =
-      wanted == PodIpHeader::always || (wanted == PodIpHeader::automatic && !client.connector->sandgate());
-  if (tell && sandbox.pod_ip) set_header(headers, "X-Sandbox-Pod-IP", *sandbox.pod_ip);
+  if (target.pod_ip) set_header(headers, "X-Sandbox-Pod-IP", *target.pod_ip);
   return headers;
 }
 
@@ -169,7 +159,6 @@ Task<void> try_once(CallContext& context, const Call& what, const std::string& r
   }
   judge(what, request_id, tried);
   if (tried.no_answer && !connector.trouble().empty()) tried.error->message += ". Tunnel: " + connector.trouble();
-  if (tried.outcome.status != 0) connector.answered(transfer.headers());
 }
 
 void account(const CallContext& context, const Call& what, const Try& tried, Instant since) {

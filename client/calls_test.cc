@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sandgate/client.hpp>
 
@@ -383,7 +384,7 @@ TEST(Handles, ClosedAndOptions) {
 }
 
 TEST(TokenFile, IsReadForEveryRequest) {
-  const std::string path = ::testing::TempDir() + "token-" + std::to_string(getpid());
+  const std::string path = std::filesystem::path(::testing::TempDir()) / ("token-" + std::to_string(getpid()));
   std::ofstream(path) << "one\n";
   World world([](const Seen&) { return run_answer(); }, Direct{.token_file = path});
   ASSERT_TRUE(world.sandbox->commands().run("x"));

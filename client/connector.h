@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "client/http.h"
@@ -15,9 +16,10 @@ enum class Dialect : uint8_t { kClassic, kSandboxd };
 
 /// Where one try of a request goes.
 struct Target {
-  std::string base_url;    ///< without a slash at the end
-  Headers headers = {};    ///< the caller's extra headers, a bearer token
-  bool by_router = false;  ///< X-Sandbox-* headers tell the router where to go
+  std::string base_url;                    ///< without a slash at the end
+  Headers headers = {};                    ///< the caller's extra headers, a bearer token
+  bool by_router = false;                  ///< X-Sandbox-* headers tell the router where to go
+  std::optional<std::string> pod_ip = {};  ///< what X-Sandbox-Pod-IP says
   std::shared_ptr<const TlsOptions> tls = {};
   bool never_proxy = false;
 };
@@ -33,13 +35,6 @@ class Connector {
   virtual std::uint16_t server_port() const = 0;
   /// What the mode knows about a request without an answer; empty for nothing.
   virtual std::string trouble() const { return {}; }
-  /// An answer came with this head.
-  void answered(const Headers& headers);
-  /// The router has shown to be Sandgate's, which knows the addresses of sandboxes itself.
-  bool sandgate() const { return sandgate_; }
-
- private:
-  bool sandgate_ = false;
 };
 
 /// Picks and checks the mode's connector. The error is Errc::invalid_argument.

@@ -71,7 +71,8 @@ Task<Result<void>> feed_reader(Scope& scope, Transfer& transfer, Reader& reader,
       co_return error;
     }
     if (transfer.ended()) co_return Result<void>();  // an early answer; it says what is wrong
-    std::string piece(kPieceBytes, '\0');
+    std::string piece = transfer.spare();
+    piece.resize(kPieceBytes);
     std::optional<Result<size_t>> got;
     const std::function<void()> read = [&piece, &got, &reader] {
       got = reader(std::as_writable_bytes(std::span(piece.data(), piece.size())));
@@ -201,9 +202,10 @@ Task<Result<std::uint64_t>> read_stream(SandboxPtr sandbox, std::string path, Wr
   const auto length = parse_decimal<uint64_t>(find_header(transfer.headers(), "Content-Length").value_or(""));
   if (length && *length > limit) co_return too_large(limit);
   uint64_t count = 0;
+  std::string piece;
   for (;;) {
     if (!co_await wait_bytes(scope, transfer)) co_return scope.error("downloading a file");
-    std::string piece = transfer.take();
+    transfer.take_next(piece);
     if (piece.empty() && transfer.ended()) break;
     const bool over = piece.size() > limit - count;
     if (over) piece.resize(limit - count);

@@ -52,25 +52,23 @@ std::optional<std::string> url_of_gateway(const Json& gateway, const Gateway& op
 Result<std::unique_ptr<Connector>> GatewayConnector::make(ClientState& client, const Gateway& options) {
   if (auto bad = check_object_name("Gateway", options.name)) return std::move(*bad);
   if (auto bad = check_namespace(options.ns)) return std::move(*bad);
-  if (Result<void> fine = check_extra_headers(options.extra_headers); !fine) return std::move(fine).error();
+  TlsOptions tls;
+  tls.ca_file = options.ca_file;
+  RouterAccess access = access_of(options);
+  access.tls = std::make_shared<TlsOptions>(std::move(tls));
+  if (Result<void> fine = access.check(); !fine) return std::move(fine).error();
   if (!options.scheme.empty() && options.scheme != "http" && options.scheme != "https") {
     return make_error(Errc::invalid_argument, "gateway scheme '" + options.scheme + "' must be http or https");
   }
-  if (options.server_port == 0 || options.port == 0)
-    return make_error(Errc::invalid_argument, "ports must be 1 to 65535");
-  return std::unique_ptr<Connector>(std::make_unique<GatewayConnector>(client, options));
+  if (options.port == 0) return make_error(Errc::invalid_argument, "the gateway's port must be 1 to 65535");
+  return std::unique_ptr<Connector>(std::make_unique<GatewayConnector>(client, options, std::move(access)));
 }
 
-GatewayConnector::GatewayConnector(ClientState& client, const Gateway& options)
-    : client_(client),
-      options_(options),
-      headers_(options.extra_headers, options.token_file),
-      url_(client, "gateway",
-           [options](std::shared_ptr<ClientState> state) { return find(std::move(state), options); }) {
-  auto tls = std::make_shared<TlsOptions>();
-  tls->ca_file = options.ca_file;
-  tls_ = std::move(tls);
-}
+GatewayConnector::GatewayConnector(ClientState& client, const Gateway& options, RouterAccess access)
+    : RouterConnector(client, std::move(access)),
+      url_(client, "looking for the router by gateway", [options](std::shared_ptr<ClientState> state) {
+        return discovery(state, "gateway", find(state, options));
+      }) {}
 
 Task<Result<std::string>> GatewayConnector::find(std::shared_ptr<ClientState> client, Gateway options) {
   co_await client->engine->enter();
@@ -98,26 +96,6 @@ Task<Result<std::string>> GatewayConnector::find(std::shared_ptr<ClientState> cl
   }
   span.fail(error);
   co_return error;
-}
-
-Task<Result<Target>> GatewayConnector::target(Scope& scope, SandboxState& sandbox) {
-  Result<std::string> url = co_await url_.get(scope);
-  if (!url) co_return std::move(url).error();
-  if (client_.options.pod_ip_header != PodIpHeader::never && !sandgate()) co_await learn_address(scope, sandbox);
-  Result<Headers> headers = headers_.current();
-  if (!headers) co_return std::move(headers).error();
-  Target target;
-  target.base_url = std::move(*url);
-  target.headers = std::move(*headers);
-  target.by_router = true;
-  target.tls = tls_;
-  co_return target;
-}
-
-void GatewayConnector::failed(SandboxState& sandbox, bool) {
-  url_.forget();
-  sandbox.pod_ip_asked = sandbox.pod_ip_asked && !sandbox.pod_ip;
-  sandbox.pod_ip.reset();
 }
 
 }  // namespace sandgate::client

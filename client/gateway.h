@@ -3,9 +3,8 @@
 
 #include <memory>
 
-#include "client/direct.h"
-#include "client/discovered.h"
 #include "client/json.h"
+#include "client/router.h"
 
 namespace sandgate::client {
 
@@ -13,23 +12,17 @@ namespace sandgate::client {
 /// Scheme and port of the options win; else the first https listener, else the first http one, else http on port 80.
 std::optional<std::string> url_of_gateway(const Json& gateway, const Gateway& options);
 
-class GatewayConnector : public Connector {
+class GatewayConnector : public RouterConnector {
  public:
   static Result<std::unique_ptr<Connector>> make(ClientState& client, const Gateway& options);
-  GatewayConnector(ClientState& client, const Gateway& options);
-
-  Task<Result<Target>> target(Scope& scope, SandboxState& sandbox) override;
-  void failed(SandboxState& sandbox, bool answered) override;
-  std::uint16_t server_port() const override { return options_.server_port; }
+  GatewayConnector(ClientState& client, const Gateway& options, RouterAccess access);
 
  private:
   static Task<Result<std::string>> find(std::shared_ptr<ClientState> client, Gateway options);
+  Task<Result<std::string>> router_url(Scope& scope) override { return url_.get(scope); }
+  void router_failed(bool) override { url_.forget(); }
 
-  ClientState& client_;
-  Gateway options_;
-  RouterHeaders headers_;
-  std::shared_ptr<const TlsOptions> tls_;
-  DiscoveredUrl url_;
+  Sought<std::string> url_;
 };
 
 }  // namespace sandgate::client

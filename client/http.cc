@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <mutex>
 #include <random>
+#include <sandgate/client.hpp>
 
 #include "base/strings.h"
 
@@ -80,6 +82,15 @@ Task<Reply> exchange(Scope& scope, const HttpRequest& request) {
   reply.body = transfer.take();
   co_return reply;
 }
+
+bool marked_by_sandgate(const Headers& headers) {
+  constexpr std::string_view kPrefix = "X-Sandgate-";
+  return std::any_of(headers.begin(), headers.end(), [kPrefix](const auto& header) {
+    return iequals(std::string_view(header.first).substr(0, kPrefix.size()), kPrefix);
+  });
+}
+
+std::string user_agent() { return "sandgate-client/" + std::string(version()); }
 
 std::string random_hex(size_t digits) {
   static constexpr char kDigits[] = "0123456789abcdef";

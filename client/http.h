@@ -41,6 +41,11 @@ inline Error make_error(Errc code, std::string message) {
   return error;
 }
 
+/// The answer carries one of the headers that Sandgate's routers alone set, X-Sandgate-….
+bool marked_by_sandgate(const Headers& headers);
+/// "sandgate-client/1.2.3"
+std::string user_agent();
+
 /// Random lower-case hex digits, for names and ids. Not for secrets. Any thread.
 std::string random_hex(size_t digits);
 /// Uniform in [0, 1). Any thread.

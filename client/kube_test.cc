@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 class Folder {
  public:
   Folder() {
-    std::string text = testing::TempDir() + "client-kube-XXXXXX";
+    std::string text = std::filesystem::path(testing::TempDir()) / "client-kube-XXXXXX";  // it may end with a slash
     if (mkdtemp(text.data()) == nullptr) throw std::runtime_error("mkdtemp");
     path_ = text;
   }

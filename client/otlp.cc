@@ -7,9 +7,9 @@
 #include <sandgate/otlp.hpp>
 #include <vector>
 
-#include "client/direct.h"
 #include "client/http.h"
 #include "client/json.h"
+#include "client/router.h"
 
 namespace sandgate::client {
 namespace {

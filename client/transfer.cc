@@ -231,18 +231,25 @@ size_t Transfer::on_body(char* data, size_t, size_t count, void* pointer) {
     self.too_large_ = true;
     return 0;
   }
+  // All at once: growing by halves would copy each byte twice.
+  if (self.streamed_answer_ && self.in_.capacity() < kStreamWindowBytes) self.in_.reserve(kStreamWindowBytes + count);
   self.in_.append(data, count);
   if (self.streamed_answer_) self.changed_.raise();
   return count;
 }
 
 std::string Transfer::take() {
-  std::string bytes = std::exchange(in_, {});
-  if (paused_in_) {
-    paused_in_ = false;
-    unpause();
-  }
+  std::string bytes;
+  take_next(bytes);
   return bytes;
+}
+
+void Transfer::take_next(std::string& bytes) {
+  bytes.clear();
+  bytes.swap(in_);
+  if (!paused_in_) return;
+  paused_in_ = false;
+  unpause();
 }
 
 size_t Transfer::read_body(char* to, size_t size, size_t count, void* pointer) {
@@ -259,14 +266,15 @@ size_t Transfer::read_body(char* to, size_t size, size_t count, void* pointer) {
 size_t Transfer::next_bytes(char* to, size_t room) {
   size_t done = 0;
   while (done < room && streamed_body_ && !out_.empty()) {
-    const std::string& piece = out_.front();
+    std::string& piece = out_.front();
     const size_t part = std::min(room - done, piece.size() - out_offset_);
     std::memcpy(to + done, piece.data() + out_offset_, part);
     done += part;
     out_offset_ += part;
     if (out_offset_ < piece.size()) break;
     out_bytes_ -= piece.size();
-    out_.erase(out_.begin());
+    spare_.push_back(std::move(piece));
+    out_.pop_front();
     out_offset_ = 0;
     changed_.raise();
   }
@@ -295,6 +303,15 @@ void Transfer::send(std::string piece) {
     paused_out_ = false;
     unpause();
   }
+}
+
+std::string Transfer::spare() {
+  std::string piece;
+  if (!spare_.empty()) {
+    piece.swap(spare_.back());
+    spare_.pop_back();
+  }
+  return piece;
 }
 
 void Transfer::end_body() {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,11 +88,15 @@ class Transfer {
 
   /// What has come of the body; reading goes on.
   std::string take();
+  /// The same for long bodies: `bytes` is what was taken before, whose memory is filled next.
+  void take_next(std::string& bytes);
   size_t waiting_bytes() const { return in_.size(); }
 
   /// May more be handed over? (There is room for at least one piece.)
   bool wants_body() const { return out_bytes_ < kStreamWindowBytes && !ended_; }
   void send(std::string piece);
+  /// Memory for the next piece: one that has been sent, or nothing yet. Its size and bytes are of no meaning.
+  std::string spare();
   void end_body();
 
   void* easy() const { return easy_; }
@@ -118,7 +123,8 @@ class Transfer {
   std::vector<std::string_view> body_;
   size_t body_index_ = 0, body_offset_ = 0;
   bool body_taken_ = false;
-  std::vector<std::string> out_;  ///< pieces of a streamed body, oldest first
+  std::deque<std::string> out_;     ///< pieces of a streamed body, oldest first
+  std::vector<std::string> spare_;  ///< pieces that have been sent
   size_t out_bytes_ = 0, out_offset_ = 0;
   bool streamed_body_ = false, body_ended_ = false;
   bool paused_out_ = false, paused_in_ = false;

@@ -27,19 +27,19 @@ Result<std::unique_ptr<Connector>> LocalTunnelConnector::make(ClientState& clien
     return make_error(Errc::invalid_argument, "router_namespace '" + options.router_namespace +
                                                   "' is none: 1 to 63 of a-z 0-9 -, a letter or digit at both ends");
   }
-  if (Result<void> fine = check_extra_headers(options.extra_headers); !fine) return std::move(fine).error();
-  if (options.server_port == 0) return make_error(Errc::invalid_argument, "server_port must be 1 to 65535");
-  return std::unique_ptr<Connector>(std::make_unique<LocalTunnelConnector>(client, options));
+  RouterAccess access = access_of(options);
+  access.never_proxy = true;
+  if (Result<void> fine = access.check(); !fine) return std::move(fine).error();
+  return std::unique_ptr<Connector>(std::make_unique<LocalTunnelConnector>(client, options, std::move(access)));
 }
 
-LocalTunnelConnector::LocalTunnelConnector(ClientState& client, const LocalTunnel& options)
-    : client_(client),
-      options_(options),
-      headers_(options.extra_headers, options.token_file),
+LocalTunnelConnector::LocalTunnelConnector(ClientState& client, const LocalTunnel& options, RouterAccess access)
+    : RouterConnector(client, std::move(access)),
       running_(std::make_shared<Running>()),
-      url_(client, "port_forward", [options, running = running_](std::shared_ptr<ClientState> state) {
-        return open(std::move(state), options, running);
-      }) {}
+      url_(client, "looking for the router by tunnel",
+           [options, running = running_](std::shared_ptr<ClientState> state) {
+             return discovery(state, "port_forward", open(state, options, running));
+           }) {}
 
 LocalTunnelConnector::~LocalTunnelConnector() {
   if (running_->forward) running_->forward->close();
@@ -90,24 +90,12 @@ Task<Result<std::string>> LocalTunnelConnector::open(std::shared_ptr<ClientState
   co_return local_url(running->forward->port());
 }
 
-Task<Result<Target>> LocalTunnelConnector::target(Scope& scope, SandboxState& sandbox) {
+Task<Result<std::string>> LocalTunnelConnector::router_url(Scope& scope) {
   if (running_->kubectl && !running_->kubectl->alive()) url_.forget();
-  Result<std::string> url = co_await url_.get(scope);
-  if (!url) co_return std::move(url).error();
-  if (client_.options.pod_ip_header != PodIpHeader::never && !sandgate()) co_await learn_address(scope, sandbox);
-  Result<Headers> headers = headers_.current();
-  if (!headers) co_return std::move(headers).error();
-  Target target;
-  target.base_url = std::move(*url);
-  target.headers = std::move(*headers);
-  target.by_router = true;
-  target.never_proxy = true;
-  co_return target;
+  return url_.get(scope);
 }
 
-void LocalTunnelConnector::failed(SandboxState& sandbox, bool answered) {
-  sandbox.pod_ip_asked = sandbox.pod_ip_asked && !sandbox.pod_ip;
-  sandbox.pod_ip.reset();
+void LocalTunnelConnector::router_failed(bool answered) {
   // kubectl does not notice that its pod was replaced; a new one does.
   if (!answered && running_->kubectl && !running_->kubectl->alive()) url_.forget();
 }

@@ -5,22 +5,18 @@
 #include <map>
 #include <memory>
 
-#include "client/direct.h"
-#include "client/discovered.h"
 #include "client/kubectl.h"
 #include "client/port_forward.h"
+#include "client/router.h"
 
 namespace sandgate::client {
 
-class LocalTunnelConnector : public Connector {
+class LocalTunnelConnector : public RouterConnector {
  public:
   static Result<std::unique_ptr<Connector>> make(ClientState& client, const LocalTunnel& options);
-  LocalTunnelConnector(ClientState& client, const LocalTunnel& options);
+  LocalTunnelConnector(ClientState& client, const LocalTunnel& options, RouterAccess access);
   ~LocalTunnelConnector() override;
 
-  Task<Result<Target>> target(Scope& scope, SandboxState& sandbox) override;
-  void failed(SandboxState& sandbox, bool answered) override;
-  std::uint16_t server_port() const override { return options_.server_port; }
   std::string trouble() const override;
 
  private:
@@ -31,12 +27,11 @@ class LocalTunnelConnector : public Connector {
   };
   static Task<Result<std::string>> open(std::shared_ptr<ClientState> client, LocalTunnel options,
                                         std::shared_ptr<Running> running);
+  Task<Result<std::string>> router_url(Scope& scope) override;
+  void router_failed(bool answered) override;
 
-  ClientState& client_;
-  LocalTunnel options_;
-  RouterHeaders headers_;
   std::shared_ptr<Running> running_;
-  DiscoveredUrl url_;
+  Sought<std::string> url_;
 };
 
 class SandboxdTunnelConnector : public Connector {

@@ -1,6 +1,7 @@
 #include "runtime/multipart.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "base/strings.h"
@@ -248,8 +249,9 @@ Result<size_t> MultipartParser::step(std::string_view bytes) {
 }
 
 size_t MultipartParser::before_delimiter(std::string_view bytes) const {
-  const size_t found = bytes.find(delimiter_);
-  if (found != std::string_view::npos) return found;
+  // memmem() skips by the delimiter's length; string_view::find() stops at every CR, which random bytes are full of.
+  const void* found = ::memmem(bytes.data(), bytes.size(), delimiter_.data(), delimiter_.size());
+  if (found) return static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
   // The end may be the beginning of a delimiter: keep the longest such end.
   for (size_t keep = std::min(bytes.size(), delimiter_.size() - 1); keep > 0; --keep) {
     if (bytes.ends_with(std::string_view(delimiter_).substr(0, keep))) return bytes.size() - keep;

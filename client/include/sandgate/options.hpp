@@ -204,8 +204,9 @@ struct CreateOptions {
   std::optional<OnDestroy> on_destroy = {};
 };
 
-/// Whether X-Sandbox-Pod-IP goes out. automatic: not once the router has shown to be Sandgate's, which knows addresses
-/// itself.
+/// Whether a router is told the pod's address, in X-Sandbox-Pod-IP. automatic: not Sandgate's router, which knows
+/// addresses itself; so the first call that has an address to tell asks the router who it is (GET / of its URL, once
+/// for a client). never: for routers that refuse the header, as some do in the scoped-token mode.
 enum class PodIpHeader : std::uint8_t { automatic, never, always };
 
 /// An API server named by hand instead of by a kubeconfig.
