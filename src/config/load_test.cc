@@ -416,10 +416,10 @@ TEST(Schema, EverySettingChangesOnlyItself) {
       if (!s.has_flag()) continue;
       // Candidates of every kind; each setting takes at least one that is not its default.
       bool changed = false;
-      for (const char* value : {"true",          "false",       "7s",          "500ms",    "7",      "300",
-                                "2000",          "127.0.0.1:7", "a.b",         "a",        "/a",     "warn",
-                                "allow",         "off",         "10.0.0.0/8",  "service",  "strict", "uri",
-                                "agent-sandbox", "accept",      "tokenreview", "https://a"}) {
+      for (const char* value : {"true", "false",         "7s",          "500ms",       "7",        "300",
+                                "2000", "2000000",       "127.0.0.1:7", "a.b",         "a",        "/a",
+                                "warn", "allow",         "off",         "10.0.0.0/8",  "service",  "strict",
+                                "uri",  "agent-sandbox", "accept",      "tokenreview", "https://a"}) {
         Options options = schema.defaults;
         const std::string before = s.show(options);
         if (s.set(options, value) || s.show(options) == before) continue;

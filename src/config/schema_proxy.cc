@@ -24,18 +24,19 @@ Result<std::string> label_key(std::string_view text) {
   return std::string(text);
 }
 
+/// So much a second, and so much at once.
 Setting rate(std::string_view name, std::string_view unit, std::function<policy::Rate&(Options&)> get,
-             std::string_view help) {
+             NumberRange range, std::string_view help) {
   Setting s{.name = std::string(name),
             .section = {},
             .unit = std::string(unit),
-            .accepted = "0 (off) to 1000000 a second",
+            .accepted = describe(range),
             .help = std::string(help),
             .set = {},
             .show = {},
             .environment = {}};
-  s.set = [get](Options& options, std::string_view text) -> Problem {
-    const auto value = read_number(text, {0, 1'000'000, {}});
+  s.set = [get, range](Options& options, std::string_view text) -> Problem {
+    const auto value = read_number(text, range);
     if (!value) return value.error().message;
     get(options) = {static_cast<double>(*value), static_cast<double>(*value)};
     return std::nullopt;
@@ -76,12 +77,20 @@ void add_proxy_routing(std::vector<Setting>& all) {
 void add_proxy_access(std::vector<Setting>& all) {
   const auto user_rate = [](Options& options) -> policy::Rate& { return options.path.user_rate; };
   const auto sandbox_rate = [](Options& options) -> policy::Rate& { return options.path.sandbox_rate; };
+  const auto user_bytes = [](Options& options) -> policy::Rate& { return options.path.user_bytes; };
+  constexpr NumberRange kRequests{1, 1'000'000, "off"};
+  constexpr NumberRange kBytes{1'000'000, 1'000'000'000'000, "off"};
   add(all, "Who may call, and how often",
       {text("api-keys-file", "FILE", SG_MEMBER(api_keys_file), any_text, "a path; empty: no key is asked for",
             "Digests of API keys and what each opens; read again on change."),
        trusted_proxies(),
-       rate("max-requests-per-user", "PER SECOND", user_rate, "Requests to one user's sandboxes together; more: 429."),
-       rate("max-requests-per-sandbox-second", "PER SECOND", sandbox_rate, "Requests to one sandbox; more: 429."),
+       rate("max-requests-per-user", "PER SECOND", user_rate, kRequests,
+            "Requests to one user's sandboxes together; more: 429."),
+       rate("max-requests-per-sandbox-second", "PER SECOND", sandbox_rate, kRequests,
+            "Requests to one sandbox; more: 429."),
+       rate("max-bytes-per-user", "PER SECOND", user_bytes, kBytes,
+            "Bytes of bodies and tunnels, both ways, for one user's sandboxes together; what goes faster is slowed "
+            "down."),
        number("max-running-per-user", "COUNT", SG_MEMBER(path.user_connections_max), {1, 10'000'000, "off"},
               "Requests and tunnels running at once for one user's sandboxes together; more: 429.")});
 }

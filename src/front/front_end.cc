@@ -52,6 +52,7 @@ void Plan::clear() {
   wait_limit = Millis(0);
   granted_until = kFarFuture;
   place.release();
+  account = {};
 }
 
 }  // namespace sandgate::front

@@ -17,6 +17,7 @@
 #include "http/forwarding.h"
 #include "http/framing.h"
 #include "http/head.h"
+#include "policy/byte_rate.h"
 #include "policy/keyed_limit.h"
 
 namespace sandgate::sandbox {
@@ -106,6 +107,8 @@ struct Plan {
   MonoTime granted_until = kFarFuture;  ///< a tunnel is closed with 1008 then
   /// Counts against a limit of the mode's own; given back when the exchange, or the tunnel it became, is over.
   policy::KeyedLimit::Lease place;
+  /// Pays for the payload moved both ways, by the exchange and the tunnel it may become; empty: nobody counts.
+  policy::ByteRate::Account account;
 
   void clear();
 };

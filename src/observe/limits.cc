@@ -70,6 +70,8 @@ std::string_view limit_name(Limit limit) {
       return "shutdown_timeout";
     case Limit::kWaiting:
       return "waiting";
+    case Limit::kBytesPerUser:
+      return "max_bytes_per_user";
   }
   return "waiting";
 }

@@ -43,8 +43,9 @@ enum class Limit : uint8_t {
   kRequestBodyBytes,       ///< max-request-body-bytes
   kShutdownTimeout,        ///< shutdown-timeout cut an exchange
   kWaiting,                ///< exchanges that may wait for an answer of the control plane
+  kBytesPerUser,           ///< max-bytes-per-user held an exchange or a tunnel back
 };
-inline constexpr size_t kLimitCount = static_cast<size_t>(Limit::kWaiting) + 1;
+inline constexpr size_t kLimitCount = static_cast<size_t>(Limit::kBytesPerUser) + 1;
 
 /// The flag's name with underscores: the label of sandgate_limit_hits_total.
 std::string_view limit_name(Limit limit);

@@ -99,6 +99,7 @@ void Exchange::advance() {
   if (phase_ == Phase::kPlanning || phase_ == Phase::kResolving || phase_ == Phase::kRetryWait) return;
   // The rest of an interim answer that did not fit: no relay runs towards the client yet that would send it.
   if (interims_ > 0 || head_.has(http::FieldId::kExpect)) down_->flush();
+  if (resting()) return;
   if (!pump_request()) return;
   if (phase_ == Phase::kAwaitHead && !take_head()) return;
   if (phase_ == Phase::kResponding && !pump_response()) return;
@@ -232,7 +233,7 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
   if (!plan_.websocket && plan_.upgrade.empty()) {
     return upstream_failed({Side::kUpstream, Code::kUnexpectedUpgrade, Retry::kNever});
   }
-  Tunnel::Kind kind{plan_.websocket, false, plan_.granted_until};
+  Tunnel::Kind kind{plan_.websocket, false, plan_.granted_until, plan_.account};
   if (plan_.websocket) {
     const std::string expected = crypto::websocket_accept(plan_.ws_key);
     http::ws::HandshakeAnswer check(expected);
@@ -271,6 +272,7 @@ void Exchange::begin_tunnel(const http::ResponseHead& head) {
     record.bytes_in = end.bytes_from_client;
     record.bytes_out = end.bytes_from_sandbox;
     if (end.limit) rest->services.metrics.hit(*end.limit);
+    if (end.rested) rest->services.metrics.hit(observe::Limit::kBytesPerUser);
     if (end.grace_ran_out) rest->services.metrics.hit(observe::Limit::kWebSocketCloseGrace);
     rest->services.host.record(record);
     rest->services.host.tunnel_over();
@@ -292,8 +294,18 @@ void Exchange::note_progress() {
   const MonoTime now = services_.loop.now();
   const uint64_t moved = request_.payload_bytes() + response_.payload_bytes();
   if (moved != progress_mark_) {
+    if (plan_.account) {
+      const bool rested = rest_until_ <= now;
+      rest_until_ = plan_.account.spend(moved - progress_mark_, now);
+      if (rested && resting()) services_.metrics.hit(observe::Limit::kBytesPerUser);
+    }
     progress_mark_ = moved;
     last_progress_ = now;
+  }
+  if (resting()) {  // nobody is waited for but ourselves
+    request_rate_.reset();
+    response_rate_.reset();
+    return;
   }
   const bool body_awaited = !withheld_ && !request_.done() && request_.waiting_for() == Relay::WaitingFor::kSource;
   request_rate_.note(body_awaited, request_.payload_bytes(), now);
@@ -315,7 +327,9 @@ Millis Exchange::gap_limit() const {
 
 void Exchange::set_timer() {
   MonoTime due = phase_deadline_;
-  if (phase_ == Phase::kAwaitHead || phase_ == Phase::kResponding) {
+  if (resting()) {
+    due = rest_until_;
+  } else if (phase_ == Phase::kAwaitHead || phase_ == Phase::kResponding) {
     due = std::min(deadline_after(last_progress_, gap_limit()), withheld_ ? expect_at_ : kFarFuture);
     if (services_.options.downstream.body_rate_min > 0) {
       const Millis grace = services_.options.downstream.body_rate_grace;
@@ -352,6 +366,12 @@ void Exchange::on_deadline(MonoTime now) {
     case Phase::kAwaitHead:
     case Phase::kResponding:
       break;
+  }
+  if (rest_until_ != MonoTime{}) {
+    if (resting()) return set_timer();
+    rest_until_ = {};
+    last_progress_ = now;
+    return advance();
   }
   if (withheld_ && expect_at_ <= now) {  // the sandbox keeps silent: the client shall not wait longer for its 100
     services_.metrics.hit(observe::Limit::kExpectTimeout);

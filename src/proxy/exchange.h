@@ -72,6 +72,8 @@ class Exchange final : public ListNode<ExchangeListTag>,
   void on_deadline(MonoTime now) override;
   void set_timer();
   void note_progress();
+  /// Must it move no more payload for now, because its account is overdrawn?
+  bool resting() const { return rest_until_ > services_.loop.now(); }
   Millis gap_limit() const;
 
   // exchange_dial.cc: from a target to a connection with the request on it
@@ -139,7 +141,8 @@ class Exchange final : public ListNode<ExchangeListTag>,
   MonoTime phase_deadline_ = kFarFuture;
   MonoTime last_progress_{};
   MonoTime expect_at_ = kFarFuture;  ///< when we say 100 ourselves
-  uint64_t progress_mark_ = 0;
+  MonoTime rest_until_{};
+  uint64_t progress_mark_ = 0;  ///< payload bytes seen and paid for
   Failure failure_{};
   uint16_t status_ = 0;  ///< sent to the client; 0: none yet
   uint16_t dials_ = 0;

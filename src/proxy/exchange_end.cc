@@ -85,6 +85,9 @@ void Exchange::over() {
     std::string upstream;
     services_.host.record(make_record(client_ip, upstream));
   }
+  // What moved last is paid for by whoever comes next.
+  const uint64_t moved = request_.payload_bytes() + response_.payload_bytes();
+  if (plan_.account && moved > progress_mark_) plan_.account.spend(moved - progress_mark_, services_.loop.now());
   services_.metrics.inflight_requests.sub();
   cancel_wait();
   timer_.clear();
@@ -102,6 +105,7 @@ void Exchange::over() {
   endpoint_ = {};
   failure_ = {};
   phase_deadline_ = expect_at_ = dialling_since_ = kFarFuture;
+  rest_until_ = {};
   progress_mark_ = 0;
   status_ = dials_ = 0;
   retries_ = plan_waits_ = interims_ = 0;

@@ -64,6 +64,7 @@ void Tunnel::set_timer() {
     if (options_.idle_timeout > Millis(0)) due = std::min(due, deadline_after(last_activity_, options_.idle_timeout));
     if (options_.max_lifetime > Millis(0)) due = std::min(due, deadline_after(started_, options_.max_lifetime));
     due = std::min(due, kind_.granted_until);
+    if (rest_until_ > loop_.now()) due = std::min(due, rest_until_);
   }
   timer_.set(loop_.timers(), due);
 }
@@ -82,16 +83,23 @@ void Tunnel::on_deadline(MonoTime now) {
       return begin_close(1001, "idle timeout exceeded", observe::Limit::kWebSocketIdleTimeout);
     }
   }
+  const bool rest_over = rest_until_ != MonoTime{} && rest_until_ <= now;
+  if (rest_over) {
+    rest_until_ = {};
+    last_activity_ = now;
+    loop_.later(*this);
+  }
   set_timer();
 }
 
 // --- moving bytes ----------------------------------------------------------------------------------------------
 
 void Tunnel::advance() {
-  if (ended_) return;
+  if (ended_ || (close_code_ == 0 && rest_until_ > loop_.now())) return;
   bool more = pump(down_, up_);
   if (!ended_) more = pump(up_, down_) || more;
   if (ended_) return;
+  if (kind_.account) pay();
   const bool down_over = down_.eof && up_.fin_sent;
   const bool up_over = up_.eof && down_.fin_sent;
   if ((down_over && up_over) || (down_.dead && up_.dead)) return end();
@@ -184,6 +192,16 @@ bool Tunnel::pump(End& from, End& to) {
     share -= std::min<uint64_t>(share, r.bytes);
     if (!forward(from, to, {memory, r.bytes})) return false;
   }
+}
+
+void Tunnel::pay() {
+  const uint64_t moved = down_.received + up_.received;
+  if (moved == paid_) return;
+  rest_until_ = kind_.account.spend(moved - paid_, loop_.now());
+  paid_ = moved;
+  if (rest_until_ <= loop_.now()) return;
+  rested_ = true;
+  set_timer();
 }
 
 /// True when the pipe is empty again.
@@ -341,7 +359,7 @@ void Tunnel::end() {
     loop_.retire(std::move(e->socket));
   }
   if (released_) std::exchange(released_, {})();
-  done_({down_.received, up_.received, close_code_, limit_, grace_ran_out_});
+  done_({down_.received, up_.received, close_code_, limit_, rested_, grace_ran_out_});
   loop_.retire(std::unique_ptr<io::Retirable>(this));
 }
 

@@ -14,6 +14,7 @@
 #include "http/ws/watcher.h"
 #include "io/loop.h"
 #include "observe/limits.h"
+#include "policy/byte_rate.h"
 #include "proxy/options.h"
 #include "wire/h1_connection.h"
 
@@ -27,6 +28,7 @@ struct TunnelEnd {
   uint64_t bytes_from_sandbox = 0;
   uint16_t own_close_code = 0;            ///< 0: the two ends closed it themselves
   std::optional<observe::Limit> limit{};  ///< the limit that made us close it
+  bool rested = false;                    ///< its account was overdrawn and held it back
   bool grace_ran_out = false;             ///< an end did not close in time and was cut
 };
 
@@ -40,6 +42,7 @@ class Tunnel final : public io::Retirable,
     bool websocket = true;                ///< false: opaque bytes with half-close, no limits but life and idle time
     bool extensions = false;              ///< RSV bits may be used
     MonoTime granted_until = kFarFuture;  ///< the caller's permission ends: 1008 (threat model 1, row 24)
+    policy::ByteRate::Account account{};  ///< pays for what moves; empty: nobody counts
   };
   /// `done` is called once, when both sockets are closed; the tunnel is destroyed at the end of that turn. `released`
   /// is called when the client's slot is to be freed: when an own close was sent, else with `done`.
@@ -87,6 +90,7 @@ class Tunnel final : public io::Retirable,
   /// True when it has used its share of the turn.
   bool pump(End& from, End& to);
   bool pump_pipe(End& from, End& to);
+  void pay();
   bool forward(End& from, End& to, std::string_view bytes);
   void send(End& to, std::string_view first, std::string_view second);
   void flush(End& to);
@@ -107,11 +111,14 @@ class Tunnel final : public io::Retirable,
   const MonoTime started_;
   MonoTime last_activity_;
   MonoTime cut_at_ = kFarFuture;
+  MonoTime rest_until_{};  ///< nothing moves before, unless we are closing
+  uint64_t paid_ = 0;      ///< bytes the account has been told of
   std::function<void(const TunnelEnd&)> done_;
   std::function<void()> released_;
   std::string_view close_reason_{};
   uint16_t close_code_ = 0;              ///< not 0: we are closing
   std::optional<observe::Limit> limit_;  ///< that made us close
+  bool rested_ = false;
   bool grace_ran_out_ = false;
   bool ended_ = false;
 };

@@ -139,6 +139,38 @@ class TunnelTest : public ::testing::Test {
 // --- carrying
 // --------------------------------------------------------------------------------------------------
 
+TEST_F(TunnelTest, RestsWhileItsAccountIsOverdrawn) {
+  policy::ByteRate rates;
+  start({.account = rates.open("user", {1'000, 100}, world_.loop.now())});  // bytes a second, and at once
+  const std::string first = from_client(kBinary, std::string(594, 'a'));    // 602 bytes: half a second too many
+  client_.send(first);
+  ASSERT_TRUE(receives(sandbox_, first));
+  const std::string second = from_client(kText, "b");
+  client_.send(second);
+  sandbox_.send(from_server(kText, "c"));
+  world_.advance(Millis(501));
+  sandbox_.pull();
+  client_.pull();
+  EXPECT_EQ(sandbox_.received(), first);
+  EXPECT_EQ(client_.received(), "");
+  world_.advance(Millis(2));
+  ASSERT_TRUE(receives(sandbox_, first + second));
+  ASSERT_TRUE(receives(client_, from_server(kText, "c")));
+  tunnel_->cut();
+  ASSERT_TRUE(ends());
+  EXPECT_TRUE(end_->rested);
+}
+
+TEST_F(TunnelTest, ARestDoesNotHoldItsEndBack) {
+  policy::ByteRate rates;
+  start({.account = rates.open("user", {1'000, 0}, world_.loop.now())});
+  const std::string first = from_client(kBinary, std::string(5'000, 'a'));
+  client_.send(first);
+  ASSERT_TRUE(receives(sandbox_, first));
+  tunnel_->shut_down();
+  expect_own_close(1001, "router shutting down", "", first);
+}
+
 TEST_F(TunnelTest, FramesGoThroughAsTheyAre) {
   start();
   const std::string up = from_client(kText, "hello") + from_client(kPing, "p") + from_client(0x01, "frag") +

@@ -247,6 +247,35 @@ class Limits(PathCase):
             self.assertEqual(self.get("/lim2/other/").status, 200)
 
 
+class BytesPerUser(PathCase):
+    """Two seconds' worth goes in no less than one second: one comes at once, the other at the rate."""
+    RATE = 2_000_000
+    flags = (f"--max-bytes-per-user={RATE}",)
+
+    def timed(self, method, path, body=b""):
+        began = time.monotonic()
+        got = self.proxy.ask(method, path, body=body)
+        self.assertEqual(got.status, 200)
+        return got, time.monotonic() - began
+
+    def test_downloads_and_uploads_of_a_user_are_slowed_down(self):
+        def script(peer):
+            while request := peer.request():
+                peer.note(request)
+                peer.send(answer(b"x" * 2 * self.RATE if request.method == b"GET" else b"taken"))
+        self.add("down", user="ann", script=script)
+        self.add("up", user="bob", script=script)
+        self.add("free", user="eve")
+        got, took = self.timed("GET", "/ann/down/")
+        self.assertEqual(len(got.body), 2 * self.RATE)
+        self.assertGreaterEqual(took, 0.9)
+        _, took = self.timed("POST", "/bob/up/", b"y" * 2 * self.RATE)
+        self.assertGreaterEqual(took, 0.9)
+        self.timed("GET", "/eve/free/")
+        hits = self.proxy.metrics()['sandgate_limit_hits_total{limit="max_bytes_per_user"}']
+        self.assertGreaterEqual(hits, 2)
+
+
 class Pool(PathCase):
     def test_connections_are_kept_and_stale_ones_cost_nothing(self):
         def once(peer):

@@ -35,6 +35,7 @@ struct PathOptions {
   bool api_keys = false;      ///< traffic authentication: every request to a sandbox and to /sandboxes needs a key
   policy::Rate user_rate;     ///< requests a second for one user's sandboxes together
   policy::Rate sandbox_rate;  ///< and for each sandbox
+  policy::Rate user_bytes;    ///< bytes of bodies and tunnels a second, both ways, for one user's sandboxes together
   size_t user_connections_max = 0;  ///< running requests and tunnels for one user's sandboxes together; 0: no limit
 };
 

@@ -352,3 +352,4 @@ bool PathFrontEnd::check_upgrade(const Inquiry& inquiry, Plan& plan) const {
 }
 
 }  // namespace sandgate::front::path
+  plan.account = state_.user_bytes.open(record.user, options_.user_bytes, inquiry.now);

@@ -10,6 +10,7 @@
 #include "front/path/route.h"
 #include "front/request_parts.h"
 #include "policy/api_keys.h"
+#include "policy/byte_rate.h"
 #include "policy/keyed_limit.h"
 #include "policy/rate_limit.h"
 #include "sandbox/routing_table.h"
@@ -22,6 +23,7 @@ struct PathState {
   policy::RateLimit user_requests;
   policy::RateLimit sandbox_requests;
   policy::KeyedLimit user_connections;
+  policy::ByteRate user_bytes;
 };
 
 /// Any thread; one may serve all workers. Its only state of its own is a cache.
