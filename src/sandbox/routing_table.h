@@ -95,6 +95,8 @@ class RoutingTable : public std::enable_shared_from_this<RoutingTable> {
   /// The same for those that answer for their user and id.
   void for_each_user_path(const std::function<void(const SandboxRecord&)>& visit) const;
   size_t size() const { return size_; }
+  /// How many answer for their user and id.
+  size_t user_paths() const { return user_paths_; }
 
   /// Counts up from table to table of one provider.
   uint64_t generation() const { return generation_; }
@@ -167,6 +169,7 @@ class RoutingTable : public std::enable_shared_from_this<RoutingTable> {
   std::shared_ptr<const Keeper> keeper_;
   std::shared_ptr<std::atomic<bool>> gone_;
   size_t size_ = 0;
+  size_t user_paths_ = 0;
   uint64_t generation_ = 0;
   uint64_t departures_since_ = 0;
   std::shared_ptr<const DepartureChunks> departures_;

@@ -101,6 +101,7 @@ void TableBuilder::claim_user_path(std::string_view user, std::string_view id, R
   if (before == winner) return;
   if (before) erase(hash, Kind::kUserPath, before.get());
   if (winner) insert(hash, Kind::kUserPath, winner);
+  user_paths_ = user_paths_ - (before ? 1 : 0) + (winner ? 1 : 0);
 }
 
 void TableBuilder::depart(const SandboxRecord& gone) {
@@ -149,6 +150,7 @@ std::shared_ptr<const RoutingTable> TableBuilder::build() {
   std::shared_ptr<RoutingTable> table(new RoutingTable(refs_, keeper_));
   newest_gone_ = table->gone_;
   table->size_ = size_;
+  table->user_paths_ = user_paths_;
   table->generation_ = ++generation_;
   table->complete_ = complete_;
   if (departed_) departures_built_ = departures();

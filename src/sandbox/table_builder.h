@@ -70,6 +70,7 @@ class TableBuilder {
   uint64_t departures_since_ = 0;
   uint64_t generation_ = 0;
   size_t size_ = 0;
+  size_t user_paths_ = 0;
   bool complete_ = false;
   bool changed_ = false;
   bool departed_ = false;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/background.h"
 #include "control/file_watch.h"
 #include "control/token_reviewer.h"
 #include "crypto/crypto.h"
@@ -142,10 +143,30 @@ class RouterHolder final : public FrontHolder {
   std::optional<control::FileWatch> keys_file_;
 };
 
+/// Makes the long lists of sandboxes that plans wait for, on a thread of its own.
+class Lister final : public proxy::Reviewer {
+ public:
+  explicit Lister(const front::path::PathFrontEnd& front) : front_(front), jobs_(kWaitingMax) {}
+
+  void review(const std::string&, const Secret&, std::function<void()> done) override {
+    const bool posted = jobs_.post([this, done] {
+      front_.build_directory();
+      done();
+    });
+    if (!posted) done();  // it asks again, and gives up in the end
+  }
+  void stop() { jobs_.stop(); }
+
+ private:
+  static constexpr size_t kWaitingMax = 1024;  // a worker asks once for each list, so a few each
+  const front::path::PathFrontEnd& front_;
+  control::JobThread jobs_;
+};
+
 class PathHolder final : public FrontHolder {
  public:
   PathHolder(const ServerOptions& options, const FrontWorld& world)
-      : logger_(world.logger), front_(options.path, seams(world), state_) {}
+      : logger_(world.logger), front_(options.path, seams(world), state_), lister_(front_) {}
   ~PathHolder() override { stop(); }
 
   Result<void> read_keys(const std::string& path) {
@@ -157,8 +178,10 @@ class PathHolder final : public FrontHolder {
     return keys_file_->start();
   }
   const front::FrontEnd& front() const override { return front_; }
+  proxy::Reviewer* reviewer() override { return &lister_; }
   void stop() override {
     if (keys_file_) keys_file_->stop();
+    lister_.stop();
   }
 
  private:
@@ -170,6 +193,7 @@ class PathHolder final : public FrontHolder {
       return age > Seconds(0) ? std::optional(age) : std::nullopt;
     };
     out.draining = [&draining = world.draining] { return draining.load(std::memory_order_relaxed); };
+    out.directory_built_elsewhere = true;
     return out;
   }
   Result<void> use_keys(const std::string& text) {
@@ -183,6 +207,7 @@ class PathHolder final : public FrontHolder {
   observe::Logger& logger_;
   front::path::PathState state_;
   const front::path::PathFrontEnd front_;
+  Lister lister_;
   std::optional<control::FileWatch> keys_file_;
 };
 

@@ -1,6 +1,7 @@
 #include "front/path/directory.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "front/path/target.h"
@@ -10,7 +11,6 @@
 namespace sandgate::front::path {
 namespace {
 
-constexpr Nanos kLagPerSandbox{10'000};
 /// What an entry needs beside its names.
 constexpr size_t kEntryRoom = 64;
 
@@ -83,6 +83,7 @@ Directory::Directory(const sandbox::RoutingTable& table, RouteBy route_by) {
   text_.reserve(scratch.size() + table.size());
   entries_.reserve(table.size());
   for (const std::string_view name : names) add_sorted(scratch, spaces.find(std::string(name))->second);
+  sort_paths();
 }
 
 Directory::Entry Directory::append_entry(std::string& out, const sandbox::SandboxRecord& record, RouteBy route_by) {
@@ -153,24 +154,32 @@ bool Directory::append_list(std::string& out, const Filter& filter, std::string_
   return true;
 }
 
-/// Only who misses a sandbox pays for it.
-const Directory::Users& Directory::users() const {
-  std::call_once(users_made_, [this] {
-    for (uint32_t at = 0; at < entries_.size(); ++at) users_[user_of(entries_[at])].push_back(at);
-    for (auto& [user, own] : users_) {
-      std::sort(own.begin(), own.end(),
-                [this](uint32_t a, uint32_t b) { return path_of(entries_[a]) < path_of(entries_[b]); });
-    }
-  });
-  return users_;
+/// The entries of one user in one namespace are in order already, so most users need no sorting.
+void Directory::sort_paths() {
+  std::unordered_map<std::string_view, std::vector<uint32_t>> users;
+  for (uint32_t at = 0; at < entries_.size(); ++at) users[user_of(entries_[at])].push_back(at);
+  const auto before = [this](uint32_t a, uint32_t b) { return path_of(entries_[a]) < path_of(entries_[b]); };
+  std::vector<const std::vector<uint32_t>*> order;
+  order.reserve(users.size());
+  for (auto& [user, own] : users) {
+    if (!std::is_sorted(own.begin(), own.end(), before)) std::sort(own.begin(), own.end(), before);
+    order.push_back(&own);
+  }
+  // By paths and not by names of users: `a-b/x` comes before `a/x`.
+  std::sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return before(a->front(), b->front()); });
+  by_path_.reserve(entries_.size());
+  for (const auto* own : order) by_path_.insert(by_path_.end(), own->begin(), own->end());
 }
 
 void Directory::append_available(std::string& out, std::string_view user, const Filter& filter, size_t max) const {
+  std::string prefix(user);
+  prefix.push_back('/');
+  auto at = std::partition_point(by_path_.begin(), by_path_.end(),
+                                 [&](uint32_t each) { return path_of(entries_[each]) < prefix; });
   size_t count = 0;
   out.push_back('[');
-  const auto own = users().find(user);
-  for (size_t i = 0; own != users().end() && i < own->second.size() && count < max; ++i) {
-    const Entry& entry = entries_[own->second[i]];
+  for (; at != by_path_.end() && count < max && user_of(entries_[*at]) == user; ++at) {
+    const Entry& entry = entries_[*at];
     if (filter && !filter(user_of(entry), name_of(entry))) continue;
     if (count++ > 0) out.push_back(',');
     out.append("\"").append(path_of(entry)).append("\"");
@@ -179,12 +188,10 @@ void Directory::append_available(std::string& out, std::string_view user, const 
 }
 
 void Directory::append_all(std::string& out) const {
-  std::vector<std::string_view> paths;
-  paths.reserve(entries_.size());
-  for (const Entry& entry : entries_) paths.push_back(path_of(entry));
-  std::sort(paths.begin(), paths.end());
   out.push_back('[');
-  for (const std::string_view path : paths) out.append(out.ends_with('[') ? "\"" : ",\"").append(path).append("\"");
+  for (const uint32_t at : by_path_) {
+    out.append(out.ends_with('[') ? "\"" : ",\"").append(path_of(entries_[at])).append("\"");
+  }
   out.push_back(']');
 }
 
@@ -194,33 +201,66 @@ DirectoryCache::Stamp DirectoryCache::stamp_of(const sandbox::RoutingTable& tabl
   return {&table, table.generation(), now};
 }
 
-bool DirectoryCache::Stamp::fits(const sandbox::RoutingTable& newest, MonoTime now) const {
+bool DirectoryCache::Stamp::fits(const sandbox::RoutingTable& newest, MonoTime now, Nanos lag) const {
   if (table == nullptr) return false;
   if (table == &newest && generation == newest.generation()) return true;
   // Another worker may still have the table before: it need not be made again.
   if (generation > newest.generation()) return true;
-  return now - made_at < kLagPerSandbox * static_cast<int64_t>(newest.size());
+  return now - at < std::max(lag, kLagPerSandbox * static_cast<int64_t>(newest.size()));
 }
 
-std::shared_ptr<const Directory> DirectoryCache::of(const sandbox::RoutingTable& table, MonoTime now) {
+DirectoryCache::Answer DirectoryCache::of(const sandbox::RoutingTable& table, MonoTime now, Nanos lag,
+                                          uint64_t waited_for) {
+  std::shared_ptr<const sandbox::RoutingTable> kept;
+  if (built_elsewhere_ && table.size() > kFewSandboxes) kept = table.weak_from_this().lock();
   {
     const std::lock_guard lock(mutex_);
-    if (directory_stamp_.fits(table, now)) return directory_;
+    const bool promised = waited_for != 0 && done_.number >= waited_for;
+    if (directory_ && (promised || done_.stamp.fits(table, now, lag))) return {directory_, done_.number};
+    if (kept) {
+      if (running_.number != 0 && running_.stamp.fits(table, now, lag)) return {nullptr, running_.number};
+      if (wanted_.number == 0) wanted_.number = ++last_number_;
+      if (wanted_.table == nullptr || wanted_.stamp.generation <= table.generation()) {
+        wanted_.stamp = stamp_of(table, now);
+        wanted_.table = std::move(kept);
+      }
+      return {nullptr, wanted_.number};
+    }
   }
   // Outside the lock: two workers may both make it, but none waits for another.
   auto made = std::make_shared<const Directory>(table, route_by_);
   const std::lock_guard lock(mutex_);
-  if (!directory_stamp_.fits(table, now)) {
-    directory_stamp_ = stamp_of(table, now);
+  if (!directory_ || !done_.stamp.fits(table, now, lag)) {
+    done_.stamp = stamp_of(table, now);
     directory_ = made;
   }
-  return made;
+  return {made, done_.number};
+}
+
+void DirectoryCache::build() {
+  const std::lock_guard one_at_a_time(building_);
+  std::shared_ptr<const sandbox::RoutingTable> table;
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted_.number == 0) return;
+    running_ = std::exchange(wanted_, {});
+    table = std::move(running_.table);
+  }
+  auto made = std::make_shared<const Directory>(*table, route_by_);
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = std::exchange(running_, {});
+    std::swap(directory_, made);
+  }
+  // What was there before is freed here, outside the lock, unless somebody still reads it.
 }
 
 size_t DirectoryCache::count(const sandbox::RoutingTable& table, MonoTime now) {
+  // Who answers for a path has some way to be reached; which one only matters where one kind is not taken.
+  if (route_by_ != RouteBy::kService) return table.user_paths();
   {
     const std::lock_guard lock(mutex_);
-    if (count_stamp_.fits(table, now)) return count_;
+    if (count_stamp_.fits(table, now, Nanos(0))) return count_;
   }
   size_t count = 0;
   for_each_listed(table, route_by_, [&](const sandbox::SandboxRecord&) { ++count; });

@@ -174,24 +174,118 @@ TEST(ReachTest, Targets) {
   EXPECT_TRUE(target.expected.empty());
 }
 
+TEST(DirectoryTest, PathsSortAsWholes) {
+  TestTable t;
+  t.put(TestTable::record("a", "z", "ns1"));
+  t.put(TestTable::record("a", "b", "ns2"));
+  t.put(TestTable::record("a-b", "x", "ns2"));
+  t.put(TestTable::record("ab", "c", "ns1"));
+  const Directory directory(*t.build(), RouteBy::kAuto);
+  std::string all;
+  directory.append_all(all);
+  EXPECT_EQ(all, R"(["a-b/x","a/b","a/z","ab/c"])");
+  EXPECT_EQ(available(directory, "a"), R"(["a/b","a/z"])");
+  EXPECT_EQ(available(directory, "a-b"), R"(["a-b/x"])");
+  EXPECT_EQ(available(directory, "aa"), "[]");
+  EXPECT_EQ(available(directory, "z"), "[]");
+}
+
+constexpr MonoTime kStart{Seconds(1000)};
+
 TEST(DirectoryCacheTest, NewTableNewDirectoryButNotAllTheTime) {
   TestTable t;
   for (int i = 0; i < 100; ++i) t.put(TestTable::record("alice", "a" + std::to_string(i)));
-  DirectoryCache cache(RouteBy::kAuto);
-  const MonoTime start{Seconds(1000)};
+  DirectoryCache cache(RouteBy::kService, true);
   const auto first_table = t.builder.build();
-  const auto first = cache.of(*first_table, start);
+  const auto first = cache.of(*first_table, kStart).directory;
+  ASSERT_NE(first, nullptr) << "few sandboxes: made at once";
   EXPECT_EQ(first->size(), 100U);
-  EXPECT_EQ(cache.of(*first_table, start + Seconds(9)), first);
-  EXPECT_EQ(cache.count(*first_table, start), 100U);
+  EXPECT_EQ(cache.of(*first_table, kStart + Seconds(9)).directory, first);
+  EXPECT_EQ(cache.count(*first_table, kStart), 100U);
   t.put(TestTable::record("alice", "b"));
   const auto second_table = t.builder.build();
-  EXPECT_EQ(cache.of(*second_table, start + Nanos(100'000)), first) << "1 ms at 100 sandboxes";
-  EXPECT_EQ(cache.count(*second_table, start + Nanos(100'000)), 100U);
-  const auto second = cache.of(*second_table, start + Millis(2));
+  EXPECT_EQ(cache.of(*second_table, kStart + Nanos(100'000)).directory, first) << "1 ms at 100 sandboxes";
+  EXPECT_EQ(cache.of(*second_table, kStart + Millis(900), Seconds(1)).directory, first) << "for who does not mind";
+  EXPECT_EQ(cache.count(*second_table, kStart + Nanos(100'000)), 100U);
+  const auto second = cache.of(*second_table, kStart + Millis(2)).directory;
   EXPECT_EQ(second->size(), 101U);
-  EXPECT_EQ(cache.count(*second_table, start + Millis(2)), 101U);
-  EXPECT_EQ(cache.of(*first_table, start + Seconds(9)), second) << "a worker that still has the older table";
+  EXPECT_EQ(cache.count(*second_table, kStart + Millis(2)), 101U);
+  EXPECT_EQ(cache.of(*first_table, kStart + Seconds(9)).directory, second) << "a worker that still has the older table";
+}
+
+/// With more sandboxes than are listed at once where they are asked for.
+struct ManyTest : testing::Test {
+  ManyTest() {
+    for (size_t i = 0; i < kMany; ++i) t.put(TestTable::record("alice", "a" + std::to_string(i)));
+    table = t.builder.build();
+  }
+  std::shared_ptr<const sandbox::RoutingTable> grow() {
+    t.put(TestTable::record("bob", "b" + std::to_string(++grown)));
+    return table = t.builder.build();
+  }
+  static constexpr size_t kMany = DirectoryCache::kFewSandboxes + 1;
+  static constexpr Millis kLag = std::chrono::ceil<Millis>(DirectoryCache::kLagPerSandbox * (kMany + 10));
+  TestTable t;
+  size_t grown = 0;
+  std::shared_ptr<const sandbox::RoutingTable> table;
+  DirectoryCache cache{RouteBy::kAuto, true};
+};
+
+TEST_F(ManyTest, WhoAsksWaitsForTheBuilder) {
+  const auto asked = cache.of(*table, kStart);
+  EXPECT_EQ(asked.directory, nullptr);
+  EXPECT_EQ(cache.of(*table, kStart).build, asked.build) << "one build for all who ask";
+  cache.build();
+  const auto made = cache.of(*table, kStart, Nanos(0), asked.build);
+  ASSERT_NE(made.directory, nullptr);
+  EXPECT_EQ(made.directory->size(), kMany);
+  cache.build();
+  EXPECT_EQ(cache.of(*table, kStart + Seconds(60)).directory, made.directory) << "nothing changed, nothing was made";
+}
+
+TEST_F(ManyTest, ABuildShowsWhatThereWasWhenItWasLastAskedFor) {
+  const auto first = cache.of(*table, kStart);
+  grow();
+  const auto second = cache.of(*table, kStart + kLag);
+  EXPECT_EQ(second.build, first.build) << "not begun yet: it takes the newer table";
+  cache.build();
+  EXPECT_EQ(cache.of(*table, kStart + kLag).directory->size(), kMany + 1);
+}
+
+TEST_F(ManyTest, ItIsNeverOlderThanTheLag) {
+  cache.of(*table, kStart);
+  cache.build();
+  grow();
+  EXPECT_NE(cache.of(*table, kStart + kLag - Millis(1)).directory, nullptr);
+  const auto later = cache.of(*table, kStart + kLag);
+  EXPECT_EQ(later.directory, nullptr);
+  EXPECT_NE(cache.of(*table, kStart + kLag, Seconds(1)).directory, nullptr) << "for who does not mind";
+  EXPECT_EQ(cache.of(*table, kStart + Seconds(1), Seconds(1)).directory, nullptr);
+  cache.build();
+  // A change since then: who waited gets what he waited for, who comes now does not.
+  grow();
+  const MonoTime much_later = kStart + Seconds(5);
+  EXPECT_EQ(cache.of(*table, much_later, Nanos(0), later.build).directory->size(), kMany + 1);
+  const auto next = cache.of(*table, much_later);
+  EXPECT_EQ(next.directory, nullptr);
+  EXPECT_GT(next.build, later.build);
+}
+
+TEST_F(ManyTest, TheTableIsKeptUntilItIsMade) {
+  cache.of(*table, kStart);
+  table = nullptr;
+  t.builder.remove("default", "a0");
+  const auto newer = t.builder.build();
+  cache.build();
+  EXPECT_EQ(cache.of(*newer, kStart).directory->size(), kMany);
+}
+
+TEST_F(ManyTest, WithoutABuilderWhoAsksMakesIt) {
+  DirectoryCache alone(RouteBy::kAuto, false);
+  EXPECT_EQ(alone.of(*table, kStart).directory->size(), kMany);
+  EXPECT_EQ(alone.count(*table, kStart), kMany);
+  grow();
+  EXPECT_EQ(alone.count(*table, kStart), kMany + 1);
 }
 
 TEST(DirectoryTest, TenThousandEntries) {

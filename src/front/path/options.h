@@ -47,6 +47,9 @@ struct PathSeams {
   std::function<std::optional<Seconds>(MonoTime now)> watch_down_for;
   /// Is the process ending? May be empty.
   std::function<bool()> draining;
+  /// Is somebody there who calls PathFrontEnd::build_directory() when a plan waits (Verdict::kWait)? Else long lists
+  /// are made where they are asked for.
+  bool directory_built_elsewhere = false;
 };
 
 }  // namespace sandgate::front::path

@@ -14,6 +14,11 @@ namespace {
 using http::FieldId;
 
 constexpr size_t kAvailableMax = 100;
+/// A miss is answered at once, if need be with a list of what there was this long ago: what the client asked for is not
+/// in it either way.
+constexpr Nanos kAvailableLag = Seconds(1);
+constexpr std::string_view kDirectoryKey = "directory:";  // no host name has a colon
+constexpr Millis kDirectoryLimit{10'000};
 constexpr Seconds kStaleAfter{60};
 constexpr size_t kRequestIdBytesMax = 128;
 
@@ -75,7 +80,7 @@ PathFrontEnd::PathFrontEnd(PathOptions options, PathSeams seams, PathState& stat
       seams_(std::move(seams)),
       state_(state),
       trust_(options_.trusted_proxies),
-      directory_(options_.route_by) {
+      directory_(options_.route_by, seams_.directory_built_elsewhere) {
   SG_ASSERT(seams_.random_bytes != nullptr);
 }
 
@@ -203,13 +208,30 @@ void PathFrontEnd::answer_sandboxes(const Inquiry& inquiry, std::string_view que
              (caller.scope == nullptr || caller.scope->covers(user, name));
     };
   }
+  const auto all = directory(inquiry, Nanos(0), plan);
+  if (!all) return;
   std::string body;
-  if (!directory_.of(*inquiry.table, inquiry.now)->append_list(body, filter, asked.after, asked.limit)) {
+  if (!all->append_list(body, filter, asked.after, asked.limit)) {
     plan.message = "Invalid query: after must be the path of a listed sandbox";
     fail(inquiry, plan, Code::kBadRequest);
     return;
   }
   answer_json(plan, 200, std::move(body));
+}
+
+/// Null: the plan waits until it is made.
+std::shared_ptr<const Directory> PathFrontEnd::directory(const Inquiry& inquiry, Nanos lag, Plan& plan) const {
+  uint64_t waited_for = 0;
+  if (plan.wait_key.starts_with(kDirectoryKey)) {
+    waited_for = parse_decimal<uint64_t>(std::string_view(plan.wait_key).substr(kDirectoryKey.size())).value_or(0);
+  }
+  auto found = directory_.of(*inquiry.table, inquiry.now, lag, waited_for);
+  if (!found.directory) {
+    plan.verdict = Verdict::kWait;
+    plan.wait_key.assign(kDirectoryKey).append(std::to_string(found.build));
+    plan.wait_limit = kDirectoryLimit;
+  }
+  return std::move(found.directory);
 }
 
 /// `/{user}/{name}`: 400, or with --path-redirect-bare the way to the sandbox.
@@ -272,8 +294,9 @@ const sandbox::SandboxRecord* PathFrontEnd::find_sandbox(const Inquiry& inquiry,
       fail(inquiry, plan, Code::kOverloaded, {}, Side::kInternal);
       return nullptr;
     }
-    append_available(inquiry, route, caller, plan.message);
-    fail(inquiry, plan, Code::kSandboxNotFound, {}, Side::kUpstream);
+    if (append_available(inquiry, route, caller, plan)) {
+      fail(inquiry, plan, Code::kSandboxNotFound, {}, Side::kUpstream);
+    }
     return nullptr;
   }
   const bool dialable = fill_target(*found.record, options_, plan.target);
@@ -294,18 +317,23 @@ const sandbox::SandboxRecord* PathFrontEnd::find_sandbox(const Inquiry& inquiry,
   return found.record;
 }
 
-/// Appends the 404's list, or nothing when the caller may not see one.
-void PathFrontEnd::append_available(const Inquiry& inquiry, const Route& route, const Caller& caller,
-                                    std::string& out) const {
+/// The 404's list as the plan's message, or nothing when the caller may not see one. False: the plan waits.
+bool PathFrontEnd::append_available(const Inquiry& inquiry, const Route& route, const Caller& caller,
+                                    Plan& plan) const {
   const policy::KeyScope* scope = caller.scope;
-  if (scope != nullptr && scope->every_user) return;  // not that user
+  if (scope != nullptr && scope->every_user) return true;  // not that user
   Directory::Filter filter;
   if (scope != nullptr) {
     filter = [scope](std::string_view user, std::string_view name) { return scope->covers(user, name); };
   }
-  const auto directory = directory_.of(*inquiry.table, inquiry.now);
-  if (options_.strict_compat && scope == nullptr) return directory->append_all(out);
-  directory->append_available(out, route.user, filter, kAvailableMax);
+  const auto all = directory(inquiry, kAvailableLag, plan);
+  if (!all) return false;
+  if (options_.strict_compat && scope == nullptr) {
+    all->append_all(plan.message);
+  } else {
+    all->append_available(plan.message, route.user, filter, kAvailableMax);
+  }
+  return true;
 }
 
 bool PathFrontEnd::check_limits(const Inquiry& inquiry, const sandbox::SandboxRecord& record, Plan& plan) const {

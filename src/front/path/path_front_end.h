@@ -37,6 +37,10 @@ class PathFrontEnd final : public FrontEnd {
   std::string client_ip(const Inquiry& inquiry) const override;
   void render(const Failure& failure, const Plan& plan, bool forwarded, Answer& answer) const override;
 
+  /// Makes the list that plans wait for; takes milliseconds, so not on a worker's thread. Whoever was told to wait
+  /// before this call may plan again after it.
+  void build_directory() const { directory_.build(); }
+
  private:
   /// Who asks. `scope` is null where no key is needed.
   struct Caller {
@@ -61,7 +65,8 @@ class PathFrontEnd final : public FrontEnd {
 
   std::string new_request_id() const;
   void name_request(const Inquiry& inquiry, Plan& plan) const;
-  void append_available(const Inquiry& inquiry, const Route& route, const Caller& caller, std::string& out) const;
+  std::shared_ptr<const Directory> directory(const Inquiry& inquiry, Nanos lag, Plan& plan) const;
+  bool append_available(const Inquiry& inquiry, const Route& route, const Caller& caller, Plan& plan) const;
 
   const PathOptions options_;
   const PathSeams seams_;

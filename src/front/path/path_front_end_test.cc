@@ -77,6 +77,50 @@ TEST_F(PathFrontEndTest, HealthWhileStartingAndStale) {
   EXPECT_TRUE(ask("GET /health HTTP/1.1").body.ends_with(R"(Z","stale_seconds":61})"));
 }
 
+// A list of thousands is not made on the worker that is asked for it.
+TEST_F(PathFrontEndTest, ALongListIsWaitedFor) {
+  seams.directory_built_elsewhere = true;
+  for (size_t i = 0; i < DirectoryCache::kFewSandboxes; ++i) t.put(TestTable::record("carol", "c" + std::to_string(i)));
+  t.build();
+  const PathFrontEnd made = front();
+  for (const char* head : {"GET /sandboxes HTTP/1.1", "GET /alice/lost/ HTTP/1.1"}) {
+    const auto asked = request(head);
+    Plan first;
+    made.plan(asked->inquiry(), first);
+    if (std::string_view(head).starts_with("GET /sandboxes")) {
+      ASSERT_EQ(first.verdict, Verdict::kWait);
+      EXPECT_EQ(first.wait_key, "directory:1");
+      EXPECT_GT(first.wait_limit, Millis(0));
+      made.build_directory();
+      t.put(TestTable::record("dave", "later"));  // what came since is not waited for
+      t.build();
+      const auto again = request(head);
+      made.plan(again->inquiry(), first);
+      ASSERT_EQ(first.verdict, Verdict::kAnswer);
+      EXPECT_TRUE(first.answer.body.starts_with(R"({"count":259,)")) << first.answer.body.substr(0, 40);
+    } else {
+      ASSERT_EQ(first.verdict, Verdict::kFail) << "there is a list that is good enough";
+      EXPECT_EQ(first.message, R"(["alice/my-sandbox","alice/plain"])");
+    }
+  }
+}
+
+TEST_F(PathFrontEndTest, AMissWaitsForTheFirstListOnly) {
+  seams.directory_built_elsewhere = true;
+  for (size_t i = 0; i < DirectoryCache::kFewSandboxes; ++i) t.put(TestTable::record("carol", "c" + std::to_string(i)));
+  t.build();
+  const PathFrontEnd made = front();
+  const auto asked = request("GET /alice/lost/ HTTP/1.1");
+  Plan missed;
+  made.plan(asked->inquiry(), missed);
+  ASSERT_EQ(missed.verdict, Verdict::kWait);
+  EXPECT_TRUE(missed.message.empty());
+  made.build_directory();
+  made.plan(asked->inquiry(), missed);
+  ASSERT_EQ(missed.verdict, Verdict::kFail);
+  EXPECT_EQ(missed.message, R"(["alice/my-sandbox","alice/plain"])");
+}
+
 TEST_F(PathFrontEndTest, ReadyAndLive) {
   EXPECT_EQ(ask("GET /readyz HTTP/1.1").body, R"({"status":"ok"})");
   EXPECT_EQ(ask("GET /livez HTTP/1.1").body, R"({"status":"ok"})");
