@@ -1,4 +1,5 @@
 """What the watch counts: names and movement of sandgate_discovery_*, for each product."""
+import contextlib
 import json
 import unittest
 
@@ -53,6 +54,19 @@ class Metrics(unittest.TestCase):
             names = [one["path"] for one in answer["sandboxes"]]
             self.assertEqual(names, sorted(names))
             self.assertEqual(json.loads(proxy.get("/health").body)["sandboxes"], 3000)
+
+    def test_ten_thousand_sandboxes_and_a_thousand_connections_in_128_mib(self):
+        """Contract path-proxy 6: what the manifest's memory request promises."""
+        with (Cluster("--preload", "10000") as cluster, Gateway("proxy", cluster) as proxy,
+              contextlib.ExitStack() as connections):
+            origin = box(self)
+            cluster.sandbox("box", ips=[origin.ip], user="ann")
+            eventually(lambda: proxy.get("/ann/box/").status == 200, "the way to the sandbox")
+            for _ in range(1000):
+                client = connections.enter_context(proxy.connect())
+                self.assertEqual(proxy.get("/ann/box/", client=client).status, 200)
+            self.assertEqual(json.loads(proxy.get("/sandboxes").body)["count"], 10_001)
+            self.assertLess(proxy.program.peak_memory_bytes(), 128 << 20)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,11 @@ class Process:
                 if left <= 0 or not self.changed.wait(left):
                     raise AssertionError("no such line in\n" + self.log()[-4000:])
 
+    def peak_memory_bytes(self):
+        """The most it has had in memory at once."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return 1024 * int(status.read().split("VmHWM:")[1].split()[0])
+
     def signal(self, number):
         self.process.send_signal(number)
 
