@@ -1,4 +1,4 @@
-// The runs. One seed is one world (world.h); what must hold is in ledger.h and World::check_quiet().
+// The runs. One seed is one world (world.h); what must hold is in ledger.h and SimGateway::leftovers().
 //
 //   SANDGATE_SIM_SEEDS=5000 SANDGATE_SIM_FIRST=1 simulation_test      other seeds than CI's
 //   SANDGATE_SIM_SEEDS=1 SANDGATE_SIM_FIRST=77 SANDGATE_SIM_TRACE=1 simulation_test --gtest_filter=Simulation.Seeds

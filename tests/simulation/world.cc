@@ -8,19 +8,19 @@
 namespace sandgate::simulation {
 namespace {
 
-const Endpoint kGatewayEndpoint{IpAddress::v4(0x0a00'0001), 8080};
 constexpr uint16_t kSandboxPort = 8888;
 constexpr uint32_t kSandboxNetwork = 0x0a01'0000;  // a sandbox has two addresses: here and one network further
 
 constexpr Nanos kRunMax = Seconds(900);
 constexpr Nanos kQuietAfter = Seconds(120);  // past every time limit the options name, and every pause of an actor
-constexpr uint64_t kWaitsMax = 3'000'000;
 
 front::router::RouterOptions router_options(const RunPlan& plan) {
   front::router::RouterOptions options;
   options.timeout = plan.options.timeout;
   return options;
 }
+
+Endpoint endpoint_of(unsigned sandbox) { return {IpAddress::v4(kSandboxNetwork + sandbox), kSandboxPort}; }
 
 }  // namespace
 
@@ -29,29 +29,20 @@ World::World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace)
       timeline_(clock_),
       plan_(draw_run(random_, exchanges_min)),
       ledger_(timeline_, std::move(trace)),
-      odd_before_(odd_events()),
-      network_(timeline_, random_, plan_.poller),
       front_(router_options(plan_), false, plan_.options.websocket.per_client_max),
-      guard_(policy::SsrfOptions{}),
-      worker_metrics_(metrics_.add_worker()) {
+      gateway_(timeline_, clock_, random_,
+               {plan_.options, front_, *this, plan_.table ? routing_table() : nullptr, nullptr, plan_.poller}) {
   for (unsigned i = 0; i < plan_.sandboxes; ++i) {
-    const Endpoint endpoint{IpAddress::v4(kSandboxNetwork + i), kSandboxPort};
-    sandboxes_.push_back(std::make_unique<SimSandbox>(timeline_, ledger_, endpoint));
+    sandboxes_.push_back(std::make_unique<SimSandbox>(timeline_, ledger_, endpoint_of(i)));
   }
   for (const ClientPlan& client : plan_.clients) {
     for (const ExchangePlan& exchange : client.exchanges) ledger_.add(exchange);
     clients_.push_back(std::make_unique<SimClient>(*this, timeline_, ledger_, plan_, client, random_.next()));
   }
   if (ledger_.tracing()) {
-    network_.set_trace([this](const std::string& text) { ledger_.note(text); });
+    gateway_.network().set_trace([this](const std::string& text) { ledger_.note(text); });
   }
-  network_.set_dialler([this](const Endpoint& to, int& error) { return dial_sandbox(to, error); });
-  worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{network_, clock_, plan_.options, front_, guard_, limits_,
-                                                               *this, worker_metrics_, nullptr, 1,
-                                                               plan_.table ? routing_table() : nullptr});
-  auto listener = network_.listen(kGatewayEndpoint);
-  listener_ = listener.get();
-  worker_->add_listener(std::move(listener));
+  gateway_.network().set_dialler([this](const Endpoint& to, int& error) { return dial_sandbox(to, error); });
 }
 
 World::~World() = default;
@@ -63,7 +54,7 @@ std::shared_ptr<const sandbox::RoutingTable> World::routing_table() const {
     record.ns = "default";
     record.id = "sb" + std::to_string(i);
     record.uid = record.pool_uid = "uid-" + std::to_string(i);
-    record.address = sandboxes_[i]->endpoint().address;
+    record.address = endpoint_of(i).address;
     records.push_back(std::move(record));
   }
   return std::make_shared<const sandbox::RoutingTable>(std::move(records));
@@ -81,9 +72,9 @@ Link& World::connect_to_gateway(const LinkPlan& plan) {
   const Endpoint peer{IpAddress::v4(0xc0a8'0000u + static_cast<uint32_t>(random_.below(200))),
                       static_cast<uint16_t>(20'000 + links_.size())};
   timeline_.after(plan.flow[kPeer].latency, [this, &link, peer] {
-    if (drained_ || !listener_->arrive(link, peer)) return link.refuse(kPeer, ECONNREFUSED);
+    if (drained_ || !gateway_.arrive(link, peer)) return link.refuse(kPeer, ECONNREFUSED);
     link.establish();
-    if (random_.one_in(40)) listener_->fail_next(random_.one_in(2) ? ECONNABORTED : EMFILE);
+    if (random_.one_in(40)) gateway_.fail_next_accept(random_.one_in(2) ? ECONNABORTED : EMFILE);
   });
   return link;
 }
@@ -150,14 +141,6 @@ bool World::clients_done() const {
   return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) { return client->done(); });
 }
 
-void World::run_turns(MonoTime until, bool stop_when_done) {
-  while (timeline_.now() < until && network_.waits() < kWaitsMax) {
-    if (stop_when_done && clients_done()) return;
-    const Nanos left = until - timeline_.now();
-    worker_->turn(std::min(std::chrono::ceil<Millis>(left), Millis(60'000)));
-  }
-}
-
 void World::run() {
   for (const auto& client : clients_) client->start();
   if (plan_.drain_after > Nanos(0)) {
@@ -165,22 +148,21 @@ void World::run() {
       ledger_.note("drain");
       drained_ = true;
       for (const auto& client : clients_) client->set_gateway_draining();
-      worker_->post_drain();
+      gateway_.worker().post_drain();
     });
   }
-  run_turns(timeline_.now() + kRunMax, true);
+  const bool spins = !gateway_.run(timeline_.now() + kRunMax, [this] { return clients_done(); });
   expect(clients_done(), "clients still wait after " + std::to_string(kRunMax / Seconds(1)) + " s");
-  expect(network_.waits() < kWaitsMax, "the loop spins");
+  expect(!spins, "the loop spins");
   if (!drained_) {
-    run_turns(timeline_.now() + kQuietAfter, false);
-    check_quiet();
+    gateway_.run(timeline_.now() + kQuietAfter);
+    expect_nothing(gateway_.leftovers());
     drained_ = true;
-    worker_->post_drain();
+    gateway_.worker().post_drain();
   }
-  run_turns(timeline_.now() + kQuietAfter, false);
-  check_quiet();
-  expect(worker_->drained(), "asked to drain and with nothing to do the worker is not drained");
-  check_torn_down();
+  gateway_.run(timeline_.now() + kQuietAfter);
+  expect_nothing(gateway_.leftovers());
+  expect_nothing(gateway_.tear_down());
   ledger_.judge();
 }
 
@@ -188,33 +170,8 @@ void World::expect(bool good, const std::string& what) {
   if (!good) ledger_.violation(0, what);
 }
 
-/// Nobody is there any more and every limit has passed: nothing may be left.
-void World::check_quiet() {
-  const auto none = [this](auto count, const char* what) {
-    expect(count == 0, std::to_string(count) + " " + what + " left when all is quiet");
-  };
-  none(network_.open_sockets(), "open sockets");
-  none(worker_->connections(), "client connections");
-  none(worker_->live_exchanges(), "exchanges");
-  none(worker_->live_tunnels(), "tunnels");
-  none(worker_->idle_upstreams(), "pooled connections");
-  none(worker_->waiting(), "waiters");
-  none(worker_->loop().timers().size(), "timers");
-  none(worker_->loop().buffers().lent_bytes(), "lent buffer bytes");
-  none(worker_->loop().pipes().lent(), "lent pipes");
-  none(worker_metrics_.inflight_requests.value(), "requests in flight (gauge)");
-  none(worker_metrics_.connections_open.value(), "connections (gauge)");
-  none(worker_metrics_.websockets_open.value(), "WebSockets (gauge)");
-  none(worker_metrics_.upstream_connections_open.value(), "upstream connections (gauge)");
-  none(worker_metrics_.upstream_idle.value(), "idle upstream connections (gauge)");
-  none(limits_.connections.load(), "places of connections");
-  none(limits_.websockets_per_client.keys(), "places of WebSockets");
-  none(odd_events() - odd_before_, "odd events");
-}
-
-void World::check_torn_down() {
-  worker_.reset();
-  expect(network_.live_sockets() == 0, std::to_string(network_.live_sockets()) + " sockets never destroyed");
+void World::expect_nothing(const std::vector<std::string>& left) {
+  for (const std::string& what : left) ledger_.violation(0, what);
 }
 
 void World::add_to(Tally& tally) {
@@ -271,7 +228,7 @@ std::string Tally::to_string() const {
 
 std::string World::summary() const {
   const auto seconds = std::chrono::duration_cast<Seconds>(timeline_.now().time_since_epoch()).count() - 1000;
-  return ledger_.summary() + "; " + std::to_string(seconds) + " s, " + std::to_string(network_.waits()) + " turns, " +
+  return ledger_.summary() + "; " + std::to_string(seconds) + " s, " + std::to_string(gateway_.turns()) + " turns, " +
          std::to_string(timeline_.events_run()) + " events";
 }
 

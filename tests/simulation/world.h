@@ -9,11 +9,8 @@
 
 #include "client.h"
 #include "front/router/router_front_end.h"
-#include "observe/metrics.h"
-#include "policy/ssrf_guard.h"
-#include "proxy/worker.h"
+#include "gateway.h"
 #include "sandbox.h"
-#include "sim_network.h"
 
 namespace sandgate::simulation {
 
@@ -55,10 +52,8 @@ class World final : public ClientWorld, private proxy::Resolver {
   void resolve(const std::string& name, std::function<void(proxy::NameAnswer)> done) override;
 
   bool clients_done() const;
-  void run_turns(MonoTime until, bool stop_when_done);
-  void check_quiet();
-  void check_torn_down();
   void expect(bool good, const std::string& what);
+  void expect_nothing(const std::vector<std::string>& left);
   unsigned index_of(const IpAddress& address) const;
   std::shared_ptr<const sandbox::RoutingTable> routing_table() const;
 
@@ -67,19 +62,11 @@ class World final : public ClientWorld, private proxy::Resolver {
   Timeline timeline_;
   RunPlan plan_;
   Ledger ledger_;
-  uint64_t odd_before_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<SimSandbox>> sandboxes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
-  SimNetwork network_;
-
   front::router::RouterFrontEnd front_;
-  policy::SsrfGuard guard_;
-  proxy::SharedLimits limits_;
-  observe::Metrics metrics_;
-  observe::WorkerMetrics& worker_metrics_;
-  std::unique_ptr<proxy::Worker> worker_;
-  SimListener* listener_ = nullptr;
+  SimGateway gateway_;
   bool drained_ = false;
 };
 
