@@ -1,5 +1,5 @@
 """The published Python SDK and our client, each doing the same steps against the same stand-in; every request is recorded.
-Then the client's Debian package, and foreign programs built with it.
+Then completion by the shells, the client's Debian package, and foreign programs built with it.
 
 Usage: run.py BIN_DIR WORK_DIR DRIVE [--print]
 DRIVE is the program made of drive.cpp. Every difference must have a row with its reason in docs/migrate-python-client.md,
@@ -14,6 +14,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "common"))
 
+import completion  # noqa: E402
 import package  # noqa: E402
 import wire  # noqa: E402
 from programs import Programs, StartError  # noqa: E402
@@ -163,6 +164,8 @@ def main(arguments):
                 check_mode(report, cluster, mode, driver, table, "--print" in arguments)
             left = cluster.claims()
             report.passed("no claim is left") if not left else report.failed("no claim is left", left)
+            cluster.post("sandboxclaims", "SandboxClaim", completion.CLAIM, {"warmPoolRef": {"name": "pool"}})
+            completion.check(report, bin_dir, work_dir, cluster.kubeconfig)
             cluster.close()
     except StartError as error:
         report.failed("start", error)

@@ -38,6 +38,7 @@ class Cluster:
                       {"podTemplate": {"spec": {"containers": [container]}}, "envVarsInjectionPolicy": "Allowed"})
             self.post("sandboxwarmpools", "SandboxWarmPool", pool,
                       {"replicas": 2, "sandboxTemplateRef": {"name": pool + "-template"}})
+        self.kubeconfig = config
         self.router, self.router_host, self.router_port = self._start_router(programs, bin_dir, config)
         self.kube = Recorder(self.address)
         self.proxy = Recorder((self.router_host, self.router_port))
