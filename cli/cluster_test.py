@@ -190,6 +190,25 @@ class Modes(unittest.TestCase):
         self.assertEqual(run("no-such-claim", "--", "true").returncode, 125)
         self.assertEqual(self.cluster.sandbox("run").returncode, 2)
 
+    def test_stat_ls_and_exec_with_a_terminal(self):
+        sandbox = lambda *words: self.cluster.sandbox("--mode", "in-cluster", *words)  # noqa: E731
+        self.assertEqual(sandbox("create", "pool", "--name", "looked-at").returncode, 0)
+        self.assertEqual(sandbox("-q", "ls").stdout.split(), ["looked-at"])
+        local = self.cluster.path / "five"
+        local.write_text("12345")
+        self.assertEqual(sandbox("-q", "cp", str(local), "looked-at:dir/five").returncode, 0)
+        file, directory = (json.loads(sandbox("-o", "json", "stat", "looked-at:" + path).stdout) for path in ("dir/five", "/dir/"))
+        self.assertEqual((file["type"], file["size"], file["name"]), ("file", 5, "five"))
+        self.assertEqual((directory["type"], directory["name"]), ("directory", "dir"))
+        for missing in ("dir/six", "no-dir/five"):
+            done = sandbox("stat", "looked-at:" + missing)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("no such file", done.stderr)
+        self.assertEqual(sandbox("stat", "looked-at:..").returncode, 2)
+        attached = sandbox("exec", "-it", "looked-at", "--", "sh")
+        self.assertEqual(attached.returncode, 125)
+        self.assertIn("process service", attached.stderr)
+
     def test_names_adoption_and_ttl(self):
         create = lambda *words: self.cluster.sandbox("--mode", "in-cluster", "-q", "create", *words)  # noqa: E731
         self.assertEqual(create("pool", "--name", "mine", "--ttl", "10m", "--label", "a=b").returncode, 0)

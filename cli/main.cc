@@ -106,7 +106,7 @@ int main_of(int argc, char** argv) {
   const auto verb = [&app](const char* name, const char* text) { return app.add_subcommand(name, text); };
 
   CreateFlags flags;
-  bool remove_after = false, recursive = false;
+  bool remove_after = false, recursive = false, attached = false;
   std::string command_timeout, from, to, where, claim, selector, wait = "180s", shell;
   std::vector<std::string> command, claims;
   std::uint16_t port = 8888, local_port = 0;
@@ -124,7 +124,13 @@ int main_of(int argc, char** argv) {
     running->add_option("COMMAND", command, "After --; several words are quoted as needed, one is a command line")
         ->required();
     add_create(*running, flags);
-    running->callback([&] { act = [&] { return run(context, flags, remove_after, command, command_timeout); }; });
+    running->add_flag("-i,--stdin,-t,--tty", attached, "With a terminal: needs sandboxd's process service");
+    running->callback([&] {
+      act = [&] {
+        if (attached) return interactive(context, flags.pool);
+        return run(context, flags, remove_after, command, command_timeout);
+      };
+    });
   }
 
   for (const char* name : {"cp", "upload", "download"}) {
@@ -138,7 +144,12 @@ int main_of(int argc, char** argv) {
     sub->add_option("CLAIM:PATH", where)->required();
     sub->callback([&, what] { act = [&, what] { return what(context, where); }; });
   };
-  on_path("ls", "List a directory of a sandbox", list_files);
+  CLI::App* looking = verb("ls", "List claims, or with CLAIM:PATH a directory of a sandbox");
+  looking->add_option("CLAIM:PATH", where);
+  looking->add_option("-l,--selector", selector, "Label selector for claims");
+  looking->callback(
+      [&] { act = [&] { return where.empty() ? list(context, selector) : list_files(context, where); }; });
+  on_path("stat", "Show type, size, time and mode of a path; exit 1 when it is not there", stat);
   on_path("cat", "Write a file of a sandbox to stdout", cat);
   on_path("exists", "Exit 0 when the path is there, 1 when not", exists);
   CLI::App* removing = verb("rm", "Remove a file of a sandbox");

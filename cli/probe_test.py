@@ -251,15 +251,16 @@ class Many(unittest.TestCase):
         finally:
             cluster.close()
 
-    def interrupted(self, mode, seeds, count, cluster, path=None):
+    def interrupted(self, mode, seeds, count_of, cluster, path=None):
         outcomes = []
         with Probe(cluster, mode, path) as probe:
             before = self.baseline(probe)
             for seed in seeds:
                 stop_ms = random.Random(seed).randint(1, 500)
+                count = count_of(seed)
                 outcomes.append(probe.must("fan pool %d %d" % (count, stop_ms)))
-                self.nothing_left(cluster, probe, before, "%s, seed %d, stopped after %d ms: %s" % (
-                    mode, seed, stop_ms, outcomes[-1]))
+                self.nothing_left(cluster, probe, before, "%s, %d at once, seed %d, stopped after %d ms: %s" % (
+                    mode, count, seed, stop_ms, outcomes[-1]))
         # The moments must have met sandboxes that were being made, and some that were done.
         self.assertTrue(any("cancelled" in outcome for outcome in outcomes), outcomes)
         self.rest_of(cluster)
@@ -267,15 +268,15 @@ class Many(unittest.TestCase):
     def test_interrupted_at_60_random_moments(self):
         cluster = Cluster(pool=0, router=False)
         try:
-            self.interrupted("in-cluster", range(60), 20, cluster)
+            self.interrupted("in-cluster", range(60), lambda seed: 200 if seed % 6 == 0 else 20, cluster)
         finally:
             cluster.close()
 
     def test_interrupted_at_40_random_moments_through_tunnels(self):
         cluster = Cluster(pool=0)
         try:
-            self.interrupted("tunnel", range(100, 120), 20, cluster)
-            self.interrupted("kubectl", range(200, 220), 10, cluster, put_kubectl(cluster, cluster.path / "bin-many"))
+            self.interrupted("tunnel", range(100, 120), lambda seed: 20, cluster)
+            self.interrupted("kubectl", range(200, 220), lambda seed: 10, cluster, put_kubectl(cluster, cluster.path / "bin-many"))
         finally:
             cluster.close()
 

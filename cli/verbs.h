@@ -27,8 +27,11 @@ int create(const Context& context, const CreateFlags& flags);
 /// `run CLAIM -- CMD…`, or with `remove_after` a sandbox of its own from the pool of `flags`.
 int run(const Context& context, const CreateFlags& flags, bool remove_after, const std::vector<std::string>& command,
         const std::string& command_timeout);
+/// `exec -it`: the place of sandboxd's process service, which this build does not speak.
+int interactive(const Context& context, const std::string& claim);
 int copy(const Context& context, const std::string& from, const std::string& to);
 int list_files(const Context& context, const std::string& where);
+int stat(const Context& context, const std::string& where);
 int cat(const Context& context, const std::string& where);
 int exists(const Context& context, const std::string& where);
 int remove_file(const Context& context, const std::string& where, bool recursive);

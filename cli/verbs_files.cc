@@ -114,6 +114,13 @@ std::string time_text(Clock::time_point time) {
   return std::string(text, length);
 }
 
+Record record_of(const FileEntry& entry) {
+  return {{"type", entry.type == FileType::file ? "file" : "directory"},
+          {"size", std::to_string(entry.size), true},
+          {"modified", time_text(entry.modified)},
+          {"name", entry.name}};
+}
+
 }  // namespace
 
 int copy(const Context& context, const std::string& from, const std::string& to) {
@@ -139,14 +146,32 @@ int list_files(const Context& context, const std::string& where) {
         sandbox.files().list(path.empty() ? "." : path, path_options(context));
     if (!entries) return report(entries.error());
     std::vector<Record> records;
-    for (const FileEntry& entry : *entries) {
-      records.push_back({{"type", entry.type == FileType::file ? "file" : "directory"},
-                         {"size", std::to_string(entry.size), true},
-                         {"modified", time_text(entry.modified)},
-                         {"name", entry.name}});
-    }
+    for (const FileEntry& entry : *entries) records.push_back(record_of(entry));
     print_records(context.global.output, records);
     return 0;
+  });
+}
+
+int stat(const Context& context, const std::string& where) {
+  return with_remote(context, where, [&](Sandbox& sandbox, std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    // Neither runtime tells of one path; its directory's list does.
+    const size_t slash = path.rfind('/');
+    const std::string name = path.substr(slash + 1);  // npos + 1 is 0
+    if (name.empty() || name == "." || name == "..")
+      return usage("stat wants the path of a file or directory in the root");
+    const std::string parent = slash == std::string::npos || slash == 0 ? "." : path.substr(0, slash);
+    const Result<std::vector<FileEntry>> entries = sandbox.files().list(parent, path_options(context));
+    if (!entries && entries.error().code != Errc::not_found) return report(entries.error());
+    for (const FileEntry& entry : entries ? *entries : std::vector<FileEntry>()) {
+      if (entry.name != name) continue;
+      Record record = record_of(entry);
+      if (entry.mode) record.push_back({"mode", *entry.mode});
+      print_record(context.global.output, record);
+      return 0;
+    }
+    if (!context.global.quiet) std::fprintf(stderr, "sandbox: %s: no such file or directory\n", where.c_str());
+    return 1;
   });
 }
 

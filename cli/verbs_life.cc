@@ -40,6 +40,16 @@ int create(const Context& context, const CreateFlags& flags) {
   return 0;
 }
 
+int interactive(const Context&, const std::string& claim) {
+  Error error;
+  error.code = Errc::unsupported;
+  error.message =
+      "exec -it " + claim +
+      ": a command with a terminal needs sandboxd's process service (gRPC), which this version does not speak; "
+      "without -i and -t the command runs to its end and its output is shown then";
+  return report(error);
+}
+
 int run(const Context& context, const CreateFlags& flags, bool remove_after, const std::vector<std::string>& command,
         const std::string& command_timeout) {
   RunOptions options;
