@@ -35,10 +35,12 @@ def prepare():
 
 
 def favour(pid):
-    """Ahead of whatever else runs on this machine, as far as it may be."""
+    """Ahead of whatever else runs on this machine, as far as it may be. Threads keep their distance from each other."""
     try:
         for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), -15)
+            nice = os.getpriority(os.PRIO_PROCESS, int(thread.name))
+            if nice >= 0:  # else it has been favoured, or began behind one that was
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice - 15)
         pathlib.Path(f"/proc/{pid}/autogroup").write_text("-15")
     except OSError:
         pass  # not root, or no such groups: the figures get noisier, nothing else

@@ -81,19 +81,23 @@ class KubeProvider::Watch final : private kube::WatchSink {
     provider_.store_.list_object(source_, object_json);
   }
   void on_list_end(std::string_view) override {
-    const std::lock_guard lock(provider_.mutex_);
-    provider_.store_.list_end(source_);
-    listed_ = true;
-    provider_.mark_changed();
+    {
+      const std::lock_guard lock(provider_.mutex_);
+      provider_.store_.list_end(source_);
+      listed_ = true;
+    }
+    provider_.show();
   }
   void on_event(kube::EventType type, std::string_view object_json) override {
-    const std::lock_guard lock(provider_.mutex_);
-    if (type == kube::EventType::kDeleted) {
-      provider_.store_.remove(source_, object_json);
-    } else {
-      provider_.store_.upsert(source_, object_json);
+    {
+      const std::lock_guard lock(provider_.mutex_);
+      if (type == kube::EventType::kDeleted) {
+        provider_.store_.remove(source_, object_json);
+      } else {
+        provider_.store_.upsert(source_, object_json);
+      }
     }
-    provider_.mark_changed();
+    provider_.show();
   }
   void on_state(const kube::WatchState& state) override { set_state(state); }
   void on_resync_begin() override {
@@ -106,9 +110,11 @@ class KubeProvider::Watch final : private kube::WatchSink {
   }
   void on_resync_end(bool complete, std::string_view error) override {
     if (!complete && !error.empty()) provider_.note(Tone::kWarning, "resync: " + std::string(error));
-    const std::lock_guard lock(provider_.mutex_);
-    provider_.store_.resync_end(source_, complete);
-    provider_.mark_changed();
+    {
+      const std::lock_guard lock(provider_.mutex_);
+      provider_.store_.resync_end(source_, complete);
+    }
+    provider_.show();
   }
 
   KubeProvider& provider_;
@@ -163,9 +169,9 @@ void KubeProvider::Watch::set_state(const kube::WatchState& state) {
       provider_.store_.set_pods_current(std::all_of(all.begin(), all.end(), [](const auto& each) {
         return each->kind() != sandbox::SourceKind::kPods || each->trusted();
       }));
-      provider_.mark_changed();
     }
   }
+  provider_.show();
   if (news) provider_.note(tone, *news);
   if (remark) provider_.note(Tone::kInfo, *remark);
 }
@@ -240,7 +246,7 @@ void KubeProvider::start() {
     for (const auto& watch : watches_) watch->begin(mono_now());
     note_stale_since();
   }
-  publisher_ = std::jthread([this](std::stop_token stop) { publish(std::move(stop)); });
+  publisher_ = std::jthread([this](std::stop_token stop) { publisher(std::move(stop)); });
   for (const auto& watch : watches_) watch->start();
 }
 
@@ -254,12 +260,6 @@ void KubeProvider::stop() {
 void KubeProvider::note(Tone tone, const std::string& line) {
   const std::lock_guard lock(note_mutex_);
   on_note_(tone, line);
-}
-
-void KubeProvider::mark_changed() {
-  if (dirty_ || !store_.changed()) return;
-  dirty_ = true;
-  changed_.notify_one();
 }
 
 void KubeProvider::note_stale_since() {
@@ -276,28 +276,60 @@ Seconds KubeProvider::stale() const {
   return std::chrono::duration_cast<Seconds>(mono_now() - MonoTime(Nanos(since)));
 }
 
-void KubeProvider::publish(std::stop_token stop) {
-  step_behind_workers();
-  MonoTime next{};
+// A change after a quiet time is shown by the thread that brought it: it is awake, and to wake another one costs as
+// much as the table. While changes come one after the other the publisher shows them every `batch`, and nobody wakes
+// it.
+void KubeProvider::show() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (busy_ || !to_show()) return;
+  }
+  if (const std::unique_lock turn(turn_, std::try_to_lock); turn && mono_now() >= next_) return publish();
+  {
+    const std::lock_guard lock(mutex_);
+    if (busy_ || !to_show()) return;
+    busy_ = true;
+  }
+  changed_.notify_one();
+}
+
+/// With its turn held.
+void KubeProvider::publish() {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return dirty_; })) {
-    if (const Nanos early = next - mono_now(); early > Nanos(0)) {
-      lock.unlock();
-      kube::SystemPause().wait(early, stop);
-      lock.lock();
+  if (!to_show()) return;
+  auto table = store_.build();
+  lock.unlock();
+  next_ = mono_now() + options_.batch;
+  on_table_(table);
+  given_out_.push_back(std::move(table));
+  std::erase_if(given_out_, [](const auto& each) { return each.use_count() == 1; });
+  lock.lock();
+  if (!published_complete_) {
+    published_complete_ = true;
+    completed_.notify_all();
+  }
+}
+
+void KubeProvider::publisher(std::stop_token stop) {
+  step_behind_workers();
+  kube::SystemPause pause;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return busy_; })) return;
     }
-    dirty_ = false;
-    if (!store_.complete()) continue;  // one complete list before anything is shown at all
-    auto table = store_.build();
-    lock.unlock();
-    next = mono_now() + options_.batch;
-    on_table_(table);
-    given_out_.push_back(std::move(table));
-    std::erase_if(given_out_, [](const auto& each) { return each.use_count() == 1; });
-    lock.lock();
-    if (!published_complete_) {
-      published_complete_ = true;
-      completed_.notify_all();
+    for (bool more = true; more;) {
+      std::unique_lock turn(turn_);
+      const Nanos early = next_ - mono_now();
+      turn.unlock();
+      if (early > Nanos(0) && !pause.wait(early, stop)) return;
+      turn.lock();
+      publish();
+      turn.unlock();
+      // Once more after a while; when nothing came until then, the next change is shown by who brings it.
+      if (!pause.wait(options_.batch, stop)) return;
+      const std::lock_guard lock(mutex_);
+      more = busy_ = to_show();
     }
   }
 }

@@ -2,7 +2,8 @@
 // hands every worker the same new table: at once after a quiet time, and for changes that come close behind each other
 // one for all of them. All its threads step behind the workers (background.h).
 //
-//   watch threads ──objects──▶ Store (one lock) ──dirty──▶ publisher thread ──table──▶ on_table
+//   watch threads ──objects──▶ Store (one lock) ──table──▶ on_table
+//                                   └──within `batch` of the last table──▶ publisher thread, later ──▶ on_table
 //
 // A failing API server never empties the table: what is known stays, and staleness() says for how long it has not been
 // confirmed.
@@ -39,7 +40,7 @@ struct KubeProviderOptions {
   Millis resync_every{0};      ///< 0: never
   bool streaming_list = false;
   /// From one table to the next: a change waits this long at most, one after a quiet time not at all.
-  Millis batch{5};
+  Millis batch{8};
 };
 
 /// Read from any thread.
@@ -81,8 +82,11 @@ class KubeProvider {
  private:
   class Watch;
 
-  void publish(std::stop_token stop);
-  void mark_changed();      ///< with the lock held
+  void publisher(std::stop_token stop);
+  /// With the lock held: one complete list comes before anything is shown at all.
+  bool to_show() const { return store_.changed() && store_.complete(); }
+  void publish();
+  void show();              ///< without the lock, after a change: now, or by the publisher
   void note_stale_since();  ///< with the lock held, after any watch changed its state
   void note(Tone tone, const std::string& line);
 
@@ -92,16 +96,20 @@ class KubeProvider {
   const OnNote on_note_;
   std::mutex note_mutex_;
 
+  /// Held from making a table until all have it, so that they come in their order. Taken before mutex_.
+  std::mutex turn_;
+  MonoTime next_{};  ///< guarded by turn_: no table before
+
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable_any changed_;
   sandbox::Store store_;
-  bool dirty_ = false;
+  bool busy_ = false;  ///< the publisher is at work and will see every change
   bool published_complete_ = false;
   std::condition_variable_any completed_;
   /// Since when the worst watch has not been up to date, on the monotonic time line; kNotStale: all are.
   std::atomic<Nanos::rep> stale_since_;
 
-  /// Tables given out: the last one to let go of a table pays for freeing it, and that shall not be a
+  /// Tables given out, guarded by turn_: the last one to let go of a table pays for freeing it, and that shall not be a
   /// worker in the middle of requests.
   std::deque<std::shared_ptr<const sandbox::RoutingTable>> given_out_;
   std::vector<std::unique_ptr<Watch>> watches_;

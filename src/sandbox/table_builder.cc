@@ -39,7 +39,11 @@ RoutingTable::Shard& TableBuilder::open(uint64_t hash) {
   auto& copy = open_[at];
   if (!copy) {
     copy = std::make_shared<Table::Shard>();
-    if (shards_[at]) copy->entries = shards_[at]->entries;
+    if (shards_[at]) {
+      const auto& entries = shards_[at]->entries;
+      copy->entries.reserve(entries.size() + 1);  // most changes add one: without it a vector twice as large
+      copy->entries.assign(entries.begin(), entries.end());
+    }
   }
   changed_ = true;
   return *copy;
