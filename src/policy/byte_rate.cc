@@ -7,11 +7,11 @@
 namespace sandgate::policy {
 namespace {
 
-constexpr Nanos kSweepEvery = Seconds(10);
+constexpr Nanos kAccountSweepEvery = Seconds(10);
 /// Nobody rests longer for what has moved already: a configured rate may be small, and a piece large.
 constexpr int64_t kRestMaxNs = Nanos(Seconds(10)).count();
 
-int64_t nanos_of(MonoTime time) { return std::chrono::duration_cast<Nanos>(time.time_since_epoch()).count(); }
+int64_t nanos_since_epoch(MonoTime time) { return std::chrono::duration_cast<Nanos>(time.time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -19,7 +19,7 @@ ByteRate::Account ByteRate::open(std::string_view key, const Rate& rate, MonoTim
   if (!rate.on()) return {};
   Shard& shard = shards_[Hash{}(key) / 7 % kShards];
   const std::lock_guard lock(shard.mutex);
-  if (now - shard.swept_at >= kSweepEvery) sweep(shard, now);
+  if (now - shard.swept_at >= kAccountSweepEvery) sweep(shard, now);
   auto found = shard.buckets.find(key);
   if (found == shard.buckets.end()) {
     auto bucket = std::make_shared<Bucket>();
@@ -33,7 +33,8 @@ ByteRate::Account ByteRate::open(std::string_view key, const Rate& rate, MonoTim
 /// An account that nobody holds and that is paid for is as good as none.
 void ByteRate::sweep(Shard& shard, MonoTime now) {
   std::erase_if(shard.buckets, [&](const auto& entry) {
-    return entry.second.use_count() == 1 && entry.second->paid_at_ns.load(std::memory_order_relaxed) <= nanos_of(now);
+    return entry.second.use_count() == 1 &&
+           entry.second->paid_at_ns.load(std::memory_order_relaxed) <= nanos_since_epoch(now);
   });
   shard.swept_at = now;
 }
@@ -49,7 +50,7 @@ size_t ByteRate::keys() const {
 
 MonoTime ByteRate::Account::spend(uint64_t bytes, MonoTime now) const {
   SG_ASSERT(bucket_ != nullptr);
-  const int64_t now_ns = nanos_of(now);
+  const int64_t now_ns = nanos_since_epoch(now);
   const auto cost = static_cast<int64_t>(static_cast<double>(bytes) * bucket_->ns_per_byte);
   std::atomic<int64_t>& paid_at = bucket_->paid_at_ns;
   int64_t before = paid_at.load(std::memory_order_relaxed);

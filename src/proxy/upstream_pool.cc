@@ -1,5 +1,7 @@
 #include "proxy/upstream_pool.h"
 
+#include <algorithm>
+
 namespace sandgate::proxy {
 namespace {
 constexpr int kShedAtOnce = 64;
@@ -11,7 +13,7 @@ std::unique_ptr<wire::H1ClientConnection> UpstreamPool::lease(const Endpoint& en
                                                               bool look) {
   const auto found = targets_.find(KeyView{endpoint, uid});
   if (found == targets_.end()) return nullptr;
-  Target& target = *found->second;
+  Target& target = found->second;
   while (!target.idle.empty()) {
     auto connection = take_out(target.idle.back());
     if (connection->begin_reuse(look)) return connection;
@@ -27,11 +29,7 @@ void UpstreamPool::give_back(std::unique_ptr<wire::H1ClientConnection> connectio
     loop_.retire(std::unique_ptr<io::Retirable>(std::move(connection)));
     return;
   }
-  auto found = targets_.find(KeyView{endpoint, uid});
-  if (found == targets_.end()) {
-    found = targets_.emplace(Key{endpoint, std::string(uid)}, std::make_unique<Target>()).first;
-  }
-  Target& target = *found->second;
+  Target& target = target_of(endpoint, uid);
   if (target.count >= limits_.idle_per_target_max) {
     ++counters_.over_target_limit;
     drop(target.idle.front());
@@ -50,6 +48,22 @@ void UpstreamPool::give_back(std::unique_ptr<wire::H1ClientConnection> connectio
   by_age_.push_back(*kept);
   ++idle_;
   if (timer_.deadline() == kFarFuture) timer_.set(loop_.timers(), deadline_after(loop_.now(), limits_.idle_timeout));
+}
+
+UpstreamPool::Target& UpstreamPool::target_of(const Endpoint& endpoint, std::string_view uid) {
+  auto found = targets_.find(KeyView{endpoint, uid});
+  if (found == targets_.end()) {
+    found = targets_.try_emplace(Key{endpoint, std::string(uid)}).first;
+    if (!uid.empty()) by_uid_.emplace(found->first.uid, &*found);
+  }
+  return found->second;
+}
+
+UpstreamPool::Targets::iterator UpstreamPool::forget(Targets::iterator target) {
+  const auto [begin, end] = by_uid_.equal_range(target->first.uid);
+  const auto entry = std::find_if(begin, end, [&](const auto& one) { return one.second == &*target; });
+  if (entry != end) by_uid_.erase(entry);
+  return targets_.erase(target);
 }
 
 std::unique_ptr<wire::H1ClientConnection> UpstreamPool::take_out(wire::H1ClientConnection& connection) {
@@ -78,17 +92,24 @@ void UpstreamPool::on_deadline(MonoTime now) {
     ++counters_.expired;
     drop(by_age_.front());
   }
-  // Targets nobody has used for a while go too: their number is bounded by what was idle in the last period.
-  std::erase_if(targets_, [](const auto& entry) { return entry.second->count == 0; });
-  if (!by_age_.empty()) timer_.set(loop_.timers(), by_age_.front().idle_since + limits_.idle_timeout);
+  // Targets without a connection go too, once in a period: looking at each is dear where there are thousands.
+  if (swept_at_ + limits_.idle_timeout <= now) {
+    for (auto at = targets_.begin(); at != targets_.end();) at = at->second.count == 0 ? forget(at) : std::next(at);
+    swept_at_ = now;
+  }
+  MonoTime next = targets_.empty() ? kFarFuture : swept_at_ + limits_.idle_timeout;
+  if (!by_age_.empty()) next = std::min(next, by_age_.front().idle_since + limits_.idle_timeout);
+  timer_.set(loop_.timers(), next);
 }
 
 void UpstreamPool::drop_departed(const std::unordered_set<std::string_view>& uids) {
-  std::erase_if(targets_, [&](const auto& entry) {
-    if (!uids.contains(entry.first.uid)) return false;
-    while (!entry.second->idle.empty()) drop(entry.second->idle.front());
-    return true;
-  });
+  for (const std::string_view uid : uids) {
+    for (auto found = by_uid_.find(uid); found != by_uid_.end(); found = by_uid_.find(uid)) {
+      Target& target = found->second->second;
+      while (!target.idle.empty()) drop(target.idle.front());
+      forget(targets_.find(found->second->first));
+    }
+  }
 }
 
 void UpstreamPool::shed() {
@@ -97,6 +118,7 @@ void UpstreamPool::shed() {
 
 void UpstreamPool::clear() {
   while (!by_age_.empty()) drop(by_age_.front());
+  by_uid_.clear();
   targets_.clear();
 }
 

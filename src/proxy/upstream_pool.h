@@ -47,6 +47,8 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
   void shed();
 
   size_t idle() const { return idle_; }
+  /// Targets it remembers: those with an idle connection, and those that had one within the last two idle timeouts.
+  size_t targets() const { return targets_.size(); }
   const PoolCounters& counters() const { return counters_; }
 
  private:
@@ -79,16 +81,22 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
     size_t count = 0;
   };
 
+  using Targets = std::unordered_map<Key, Target, Hash, Equal>;
+
   void on_stream_event(http::Stream& stream) override;
   void on_deadline(MonoTime now) override;
+  Target& target_of(const Endpoint& endpoint, std::string_view uid);
+  Targets::iterator forget(Targets::iterator target);
   void drop(wire::H1ClientConnection& connection);
   std::unique_ptr<wire::H1ClientConnection> take_out(wire::H1ClientConnection& connection);
 
   io::Loop& loop_;
   const PoolLimits limits_;
-  std::unordered_map<Key, std::unique_ptr<Target>, Hash, Equal> targets_;
-  IntrusiveList<wire::H1ClientConnection, wire::IdleListTag> by_age_;  ///< front: idle longest
+  Targets targets_;  ///< its nodes stay in place: connections point into them, and by_uid_
+  std::unordered_multimap<std::string_view, Targets::value_type*> by_uid_;  ///< of the targets that have one
+  IntrusiveList<wire::H1ClientConnection, wire::IdleListTag> by_age_;       ///< front: idle longest
   io::DeadlineTimer timer_;
+  MonoTime swept_at_{};
   size_t idle_ = 0;
   PoolCounters counters_;
 };

@@ -158,6 +158,38 @@ TEST_F(UpstreamPoolTest, IdleConnectionsExpire) {
   EXPECT_EQ(pool.idle(), 0u) << "the timer starts again";
 }
 
+TEST_F(UpstreamPoolTest, TargetsAreForgottenInTime) {
+  UpstreamPool& pool = make_pool({.idle_timeout = Millis(5000)});
+  for (const char* uid : {"", "a", "b"}) pool.give_back(served(listener_), listener_.endpoint(), uid);
+  world_.advance(Millis(4000));
+  Connection lent = pool.lease(listener_.endpoint(), "a", true);
+  EXPECT_EQ(pool.targets(), 3u);
+  world_.advance(Millis(6000));
+  EXPECT_EQ(pool.targets(), 0u);
+  retire(std::move(lent));
+}
+
+TEST_F(UpstreamPoolTest, DepartedSandboxesTakeTheirConnectionsAlong) {
+  UpstreamPool& pool = make_pool({});
+  for (const char* uid : {"gone", "stays", ""}) pool.give_back(served(listener_), listener_.endpoint(), uid);
+  pool.give_back(served(other_listener_), other_listener_.endpoint(), "gone");
+  pool.give_back(served(listener_), listener_.endpoint(), "gone");
+  pool.drop_departed({"gone", "never-seen"});
+  EXPECT_EQ(pool.idle(), 2u);
+  EXPECT_EQ(pool.targets(), 2u);
+  size_t at = 0;
+  for (Peer& sandbox : sandboxes_) {
+    const bool goes = at != 1 && at != 2;
+    EXPECT_EQ(goes ? sees_close(sandbox) : sandbox.closed(), goes) << at;
+    ++at;
+  }
+  EXPECT_EQ(pool.lease(listener_.endpoint(), "gone", true), nullptr);
+  pool.give_back(served(listener_), listener_.endpoint(), "gone");
+  EXPECT_EQ(pool.targets(), 3u) << "a UID may come back";
+  pool.drop_departed({"gone"});
+  EXPECT_EQ(pool.targets(), 2u);
+}
+
 TEST_F(UpstreamPoolTest, ALentConnectionDoesNotExpire) {
   UpstreamPool& pool = make_pool({});
   pool.give_back(served(listener_), listener_.endpoint(), "");
