@@ -140,7 +140,10 @@ void Store::resync_end(SourceId id, bool complete) {
 void Store::set_pods_current(bool current) {
   if (current == pods_current_) return;
   pods_current_ = current;
-  for (const auto& [key, entry] : sandboxes_) refresh(key);
+  for (auto& [key, entry] : sandboxes_) {
+    entry.moved = false;
+    refresh(key);
+  }
 }
 
 // --- objects -----------------------------------------------------------------------------------------------------
@@ -198,7 +201,9 @@ void Store::apply_sandbox(SourceId id, SandboxRecord record, bool resync) {
   entry.seen = {id, source.epoch, entry.seen.resync_epoch};
   if (!fresh && entry.own.uid != record.uid) {
     key_of_uid_.erase(entry.own.uid);
-    entry.had_pod = false;
+    entry.had_pod = entry.moved = false;
+  } else if (!fresh && !pods_current_) {
+    entry.moved |= entry.own.addresses != record.addresses;
   }
   entry.had_pod |= pods_of_.contains(record.uid);
   key_of_uid_[record.uid] = key;
@@ -326,9 +331,9 @@ std::optional<SandboxRecord> Store::merged(const SandboxEntry& entry) const {
   if (record.kind != Kind::kSandbox) return record;
   const PodObject* pod = pod_of(record);
   // Without a word about Pods the Sandbox's own stands; but a Pod that is known to be gone stays gone: its address may
-  // be another's by now.
+  // be another's by now. So may be what the Sandbox said before its Pod came: only what it says since counts.
   if (!pods_current_) {
-    const bool moved = pod != nullptr && !record.addresses.empty() && record.addresses != pod->addresses;
+    const bool moved = pod != nullptr && entry.moved && !record.addresses.empty() && record.addresses != pod->addresses;
     if (moved || (pod == nullptr && !entry.had_pod)) return record;
   }
   // The Pod knows first: it is gone before the Sandbox's status says so.

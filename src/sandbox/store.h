@@ -67,7 +67,7 @@ class Store {
   void resync_end(SourceId source, bool complete);
 
   /// Are Pods being watched, and is that watch up to date? While it is not, what is known of a Pod stays in force until
-  /// its Sandbox names another address, and a Sandbox whose Pod was never known is reached by its own addresses.
+  /// its Sandbox changes its own addresses, and a Sandbox whose Pod was never known is reached by its own.
   void set_pods_current(bool current);
 
   /// Has every source had a complete list?
@@ -97,6 +97,7 @@ class Store {
     SandboxRecord own;  ///< as the object says, before its Pod is looked at
     Seen seen;
     bool had_pod = false;  ///< has a Pod of this very object been known?
+    bool moved = false;    ///< it has named other addresses since Pods were last current
   };
   struct PodEntry {
     PodObject pod;

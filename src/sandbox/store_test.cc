@@ -133,9 +133,15 @@ TEST_F(StoreTest, ThePodKnowsFirst) {
   store_.upsert(pods, pod_json("p2", "u1", "10.9.9.10", true, "2026-01-02T00:00:00Z"));
   store_.remove(pods, pod_json("p1", "u1", "10.9.9.9", true));
   EXPECT_EQ(find("box").record->pool_uid, "p2");
-  // The watch of Pods is down: the Sandbox's own word has to do.
+  // The watch of Pods is down: what the Sandbox said before its Pod came may be another's address by now.
   store_.set_pods_current(false);
-  EXPECT_EQ(find("box").record->address, IpAddress::parse("10.0.0.1"));
+  EXPECT_EQ(find("box").record->address, IpAddress::parse("10.9.9.10"));
+  // What it says from now on has to do.
+  store_.upsert(boxes_, json({.ip = "10.9.9.11"}));
+  EXPECT_EQ(find("box").record->address, IpAddress::parse("10.9.9.11"));
+  // Until the watch is back.
+  store_.set_pods_current(true);
+  EXPECT_EQ(find("box").record->address, IpAddress::parse("10.9.9.10"));
 }
 
 // An API server that goes away must not move a single sandbox: requests on their way would fail, and pools be emptied.
