@@ -352,6 +352,7 @@ bool PathFrontEnd::check_limits(const Inquiry& inquiry, const sandbox::SandboxRe
   auto place = state_.user_connections.acquire(record.user, options_.user_connections_max);
   if (!place) return refuse("user at once", Seconds(1));
   plan.place = std::move(*place);
+  plan.account = state_.user_bytes.open(record.user, options_.user_bytes, inquiry.now);
   return true;
 }
 
@@ -380,4 +381,3 @@ bool PathFrontEnd::check_upgrade(const Inquiry& inquiry, Plan& plan) const {
 }
 
 }  // namespace sandgate::front::path
-  plan.account = state_.user_bytes.open(record.user, options_.user_bytes, inquiry.now);
