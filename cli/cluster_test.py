@@ -197,7 +197,8 @@ class Modes(unittest.TestCase):
         local = self.cluster.path / "five"
         local.write_text("12345")
         self.assertEqual(sandbox("-q", "cp", str(local), "looked-at:dir/five").returncode, 0)
-        file, directory = (json.loads(sandbox("-o", "json", "stat", "looked-at:" + path).stdout) for path in ("dir/five", "/dir/"))
+        shown = lambda path: json.loads(sandbox("-o", "json", "stat", "looked-at:" + path).stdout)  # noqa: E731
+        file, directory = shown("dir/five"), shown("/dir/")
         self.assertEqual((file["type"], file["size"], file["name"]), ("file", 5, "five"))
         self.assertEqual((directory["type"], directory["name"]), ("directory", "dir"))
         for missing in ("dir/six", "no-dir/five"):

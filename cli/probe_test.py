@@ -268,7 +268,7 @@ class Many(unittest.TestCase):
     def test_interrupted_at_60_random_moments(self):
         cluster = Cluster(pool=0, router=False)
         try:
-            self.interrupted("in-cluster", range(60), lambda seed: 200 if seed % 6 == 0 else 20, cluster)
+            self.interrupted("in-cluster", range(60), lambda seed: 20 if seed % 6 else 200, cluster)
         finally:
             cluster.close()
 
@@ -276,7 +276,8 @@ class Many(unittest.TestCase):
         cluster = Cluster(pool=0)
         try:
             self.interrupted("tunnel", range(100, 120), lambda seed: 20, cluster)
-            self.interrupted("kubectl", range(200, 220), lambda seed: 10, cluster, put_kubectl(cluster, cluster.path / "bin-many"))
+            self.interrupted("kubectl", range(200, 220), lambda seed: 10, cluster,
+                             put_kubectl(cluster, cluster.path / "bin-many"))
         finally:
             cluster.close()
 
