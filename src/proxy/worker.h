@@ -62,9 +62,13 @@ class Worker final : private io::TurnObserver,
   /// Cuts whatever is still running.
   void post_cut() { mailbox_.send(Cut{}); }
   void post_table(std::shared_ptr<const sandbox::RoutingTable> table) {
-    table_slot_.put(std::move(table));
-    parts_.network.wake();
+    put_table(std::move(table));
+    wake();
   }
+  /// In two steps, for several workers: once all have the table, what one of them shows the next one knows as well. A
+  /// worker that was woken in between may push aside the thread that still has to tell the others.
+  void put_table(std::shared_ptr<const sandbox::RoutingTable> table) { table_slot_.put(std::move(table)); }
+  void wake() { parts_.network.wake(); }
 
   io::Loop& loop() { return loop_; }
   size_t live_exchanges() const { return live_count_; }

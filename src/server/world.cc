@@ -219,7 +219,8 @@ void World::start_source() {
   source_->start([this](const std::shared_ptr<const sandbox::RoutingTable>& fresh) {
     const std::lock_guard lock(tables_mutex_);
     table_ = fresh;
-    for (const auto& w : workers_) w->worker->post_table(fresh);
+    for (const auto& w : workers_) w->worker->put_table(fresh);
+    for (const auto& w : workers_) w->worker->wake();
   });
   first_list_ = std::jthread([this](const std::stop_token& stop) {
     const auto known = source_->wait_complete(stop);
