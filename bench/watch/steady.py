@@ -4,13 +4,16 @@ Half of the peak is found by the number of connections, each of which asks again
 paced so many requests would need a processor for itself. A slower load beside it is paced, and counts each request from the
 moment it was due, so a pause of the gateway is seen in full.
 
-"Without" the same events happen in a second cluster that nobody watches: what makes them takes processor time as well, and
-that is not the gateway's.
+"Without" the same events happen in a second cluster, whose watch is read by `cat` and thrown away: what makes events and
+sends them takes processor time as well, and that is not the gateway's.
 """
 import asyncio
+import contextlib
+import socket
+import subprocess
 
 import world
-from events import Events
+from events import API, Events
 
 TARGET = "127.63.0.1"
 WORSE_MAX_PERCENT = 10.0
@@ -78,10 +81,31 @@ def of_product(product, cluster, elsewhere, port, options):
         return compare({False: elsewhere, True: cluster}, kinds, options)
 
 
+@contextlib.contextmanager
+def idle_watch(cluster):
+    """Somebody who reads a watch of the cluster and does nothing with it."""
+    version = cluster.must("GET", API + "?limit=1")["metadata"]["resourceVersion"]
+    target = f"{API}?watch=true&timeoutSeconds=3600&resourceVersion={version}"
+    with socket.create_connection((cluster.url.hostname, cluster.url.port), timeout=10) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nHost: bench.example\r\n\r\n".encode())
+        if b" 200 " not in line.recv(64):
+            raise world.MeasureError("the stand-in refused a watch")
+        line.settimeout(None)
+        reader = subprocess.Popen(["cat"], stdin=line.fileno(), stdout=subprocess.DEVNULL)
+    world.favour(reader.pid)
+    try:
+        yield
+        if reader.poll() is not None:
+            raise world.MeasureError("the watch beside the measurement ended early")
+    finally:
+        reader.terminate()
+        reader.wait(10)
+
+
 def measure(figures, options):
     best = {}
     with world.backend() as port, world.cluster(options.sandboxes, load_target=TARGET) as cluster, \
-            world.cluster(options.sandboxes) as elsewhere:
+            world.cluster(options.sandboxes) as elsewhere, idle_watch(elsewhere):
         for product in ("proxy", "router"):
             best |= of_product(product, cluster, elsewhere, port, options)
     for kind in dict.fromkeys(kind for kind, _ in best):
