@@ -99,9 +99,9 @@ Result<kube::Response> SimApiServer::request(const kube::Request& request, std::
 }
 
 Result<StreamEnd> SimApiServer::stream(const kube::Request& request, kube::StreamSink& sink, std::stop_token stop) {
-  if (!Strand::current().sleep(lag())) return fail(std::string(kube::kStopped));
+  if (!Strand::current().stand_still(lag())) return fail(std::string(kube::kStopped));
   if (mode_ == Mode::kSilent) {
-    if (!Strand::current().sleep(kConnectTimeout)) return fail(std::string(kube::kStopped));
+    if (!Strand::current().stand_still(kConnectTimeout)) return fail(std::string(kube::kStopped));
     return fail("connecting took too long");
   }
   if (mode_ == Mode::kRefusing || strikes(faults_.refused, "refused")) return fail("connection refused");

@@ -160,6 +160,7 @@ std::string SimClient::request_head(const ExchangePlan& plan) {
     head += "Transfer-Encoding: chunked\r\n";
     if (plan.request_trailers) head += "Trailer: X-Sim-Request-Trailer\r\n";
   }
+  if (run_.reviewed) head += "Authorization: Bearer t" + std::to_string(plan.token) + "\r\n";
   if (plan.expect) head += "Expect: 100-continue\r\n";
   if (plan.says_close) head += "Connection: close\r\n";
   if (plan.websocket) {

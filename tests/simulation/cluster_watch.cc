@@ -6,7 +6,8 @@
 namespace sandgate::simulation {
 namespace {
 
-constexpr Nanos kBatch = Millis(10);  // as the provider has it
+/// How long changes are gathered: at least what the provider takes for it.
+constexpr Nanos kBatch = Millis(10);
 
 kube::Resource resource_of(sandbox::SourceKind kind) {
   kube::Resource resource;
@@ -93,7 +94,7 @@ ClusterWatch::~ClusterWatch() { resyncs_.reset(); }
 
 void ClusterWatch::resync_every(Nanos time) {
   resyncs_ = std::make_unique<Strand>(timeline_, [this, time](std::stop_token stop) {
-    while (Strand::current().sleep(time)) {
+    while (Strand::current().stand_still(time)) {
       for (const auto& source : sources_) source->watcher().resync(stop);
     }
   });
@@ -145,6 +146,18 @@ kube::WatchCounters ClusterWatch::counters() const {
     sum.bad_lines += one.bad_lines;
   }
   return sum;
+}
+
+std::shared_ptr<const sandbox::RoutingTable> table_of_fresh_list(SimApiServer& api) {
+  sandbox::Store store({}, [](const std::string&) {});
+  for (const auto kind : {sandbox::SourceKind::kSandboxes, sandbox::SourceKind::kPods}) {
+    const sandbox::SourceId id = store.add_source(kind);
+    store.list_begin(id);
+    for (const auto& [name, json] : api.objects(resource_of(kind).plural)) store.list_object(id, json);
+    store.list_end(id);
+  }
+  store.set_pods_current(true);
+  return store.build();
 }
 
 std::string describe(const sandbox::RoutingTable& table) {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "api_server.h"
 #include "base/random.h"
 #include "kube/watcher.h"
 #include "sandbox/store.h"
-#include "strand.h"
 
 namespace sandgate::simulation {
 
@@ -54,5 +54,8 @@ class ClusterWatch {
 
 /// All that routing sees of a table, in one text: equal texts are equal tables.
 std::string describe(const sandbox::RoutingTable& table);
+
+/// The table of somebody who has just come and listed everything.
+std::shared_ptr<const sandbox::RoutingTable> table_of_fresh_list(SimApiServer& api);
 
 }  // namespace sandgate::simulation

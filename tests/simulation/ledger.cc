@@ -56,7 +56,17 @@ void Ledger::excuse(ExchangeRecord& record, const std::string& why) {
 
 void Ledger::trouble(unsigned sandbox, MonoTime from, MonoTime to, const std::string& why) {
   note("trouble with sandbox " + std::to_string(sandbox) + ": " + why);
-  troubles_.push_back({sandbox, from, to, why});
+  troubles_.push_back({Trouble::With::kSandbox, sandbox, from, to, why});
+}
+
+void Ledger::token_trouble(unsigned token, MonoTime from, MonoTime to, const std::string& why) {
+  note("trouble with token " + std::to_string(token) + ": " + why);
+  troubles_.push_back({Trouble::With::kToken, token, from, to, why});
+}
+
+/// What is bad behind its head may have no token at all, and without one everybody is let in.
+bool Ledger::may_pass(const ExchangePlan& plan) const {
+  return !tokens_asked_ || plan.client == ClientManner::kBadRequest || good_tokens_.contains(plan.token);
 }
 
 std::map<std::string, size_t> Ledger::troubles() const {
@@ -79,7 +89,8 @@ void Ledger::gather_excuses(ExchangeRecord& record) {
   }
   for (const Trouble& trouble : troubles_) {
     const bool meanwhile = trouble.from <= record.ended && record.began <= trouble.to;
-    if (trouble.sandbox == plan.sandbox && meanwhile && record.heads == 0) excuse(record, trouble.why);
+    const bool concerned = trouble.number == (trouble.with == Trouble::With::kToken ? plan.token : plan.sandbox);
+    if (concerned && meanwhile && record.heads == 0) excuse(record, trouble.why);
   }
   unsigned stale = 0;
   for (const UpstreamRecord* upstream : record.attempts) {

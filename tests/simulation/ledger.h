@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,12 +73,19 @@ class Ledger {
   ExchangeRecord* find(uint64_t id);
   UpstreamRecord& new_upstream(unsigned sandbox);
   std::map<uint64_t, ExchangeRecord>& records() { return records_; }
+  const std::map<uint64_t, ExchangeRecord>& records() const { return records_; }
 
   /// Something that must never happen.
   void violation(uint64_t id, const std::string& what);
   void excuse(ExchangeRecord& record, const std::string& why);
   /// From `from` to `to` this sandbox could not be found or connected to: excuses what did not reach it then.
   void trouble(unsigned sandbox, MonoTime from, MonoTime to, const std::string& why);
+  /// The same for a token that could not be reviewed then, or was refused.
+  void token_trouble(unsigned token, MonoTime from, MonoTime to, const std::string& why);
+  /// From now on only requests whose token was found good may pass.
+  void ask_for_tokens() { tokens_asked_ = true; }
+  void vouch_for(unsigned token) { good_tokens_.insert(token); }
+  bool may_pass(const ExchangePlan& plan) const;
   const std::vector<std::string>& violations() const { return violations_; }
 
   /// How often each kind of trouble came.
@@ -96,7 +104,8 @@ class Ledger {
   void gather_excuses(ExchangeRecord& record);
 
   struct Trouble {
-    unsigned sandbox;
+    enum class With : uint8_t { kSandbox, kToken } with;
+    unsigned number;
     MonoTime from;
     MonoTime to;
     std::string why;
@@ -105,6 +114,8 @@ class Ledger {
   Timeline& timeline_;
   Trace trace_;
   std::vector<Trouble> troubles_;
+  bool tokens_asked_ = false;
+  std::set<unsigned> good_tokens_;  ///< at some time
   std::map<uint64_t, ExchangeRecord> records_;
   std::vector<std::unique_ptr<UpstreamRecord>> upstreams_;
   std::vector<std::string> violations_;

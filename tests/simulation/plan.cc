@@ -41,6 +41,7 @@ Weather draw_weather(Random& random) {
   w.link_fault = level(6);
   w.dial_fault = level(8);
   w.name_fault = level(8);
+  w.review_fault = level(8);
   return w;
 }
 
@@ -200,6 +201,7 @@ RunPlan draw_run(Random& random, size_t exchanges_min) {
   run.poller.lag_max = random.one_in(2) ? Nanos(Millis(2)) : Nanos(0);
   run.options = draw_options(random);
   run.table = random.one_in(2);
+  run.reviewed = random.one_in(3);
   run.sandboxes = 1 + static_cast<unsigned>(random.below(5));
   uint64_t id = 1;
   while (run.exchanges < exchanges_min) {
@@ -212,6 +214,7 @@ RunPlan draw_run(Random& random, size_t exchanges_min) {
       client.exchanges.push_back(draw_exchange(random, run.weather));
       client.exchanges.back().id = id++;
       client.exchanges.back().sandbox = static_cast<unsigned>(random.below(run.sandboxes));
+      client.exchanges.back().token = static_cast<unsigned>(random.below(6));
     }
     run.exchanges += count;
     run.clients.push_back(std::move(client));

@@ -19,6 +19,7 @@ struct Weather {
   unsigned link_fault = 0;     ///< connections with a fault
   unsigned dial_fault = 0;     ///< connection attempts that fail or fall silent
   unsigned name_fault = 0;     ///< look-ups that fail or fall silent
+  unsigned review_fault = 0;   ///< reviews of tokens that fail, say no, come late or say nothing
   unsigned slow = 3;           ///< exchanges with pauses everybody must bear
 };
 
@@ -74,6 +75,7 @@ enum class WebSocketEnd : uint8_t {
 struct ExchangePlan {
   uint64_t id = 0;
   unsigned sandbox = 0;
+  unsigned token = 0;  ///< which one it brings, where tokens are reviewed
   // request
   std::string method = "GET";
   bool http10 = false;
@@ -121,7 +123,8 @@ struct RunPlan {
   Weather weather;
   PollerPlan poller;
   proxy::ProxyOptions options;
-  bool table = false;  ///< sandboxes come from a routing table, not from names
+  bool table = false;     ///< sandboxes come from a routing table, not from names
+  bool reviewed = false;  ///< a request waits until its token has been reviewed
   unsigned sandboxes = 1;
   std::vector<ClientPlan> clients;
   Nanos drain_after{0};  ///< 0: no drain before the end

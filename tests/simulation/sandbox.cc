@@ -100,6 +100,7 @@ void SandboxSession::attribute(ExchangeRecord& record) {
   tapped_ = &record;
   nameless_since_ = kFarFuture;
   record.attempts.push_back(&upstream_);
+  if (!ledger_.may_pass(record.plan)) ledger_.violation(record.plan.id, "sent on before its token was reviewed");
   if (tainted_) record.tainted = true;
   say("the gateway sends " + std::to_string(record.plan.id));
 }
@@ -141,6 +142,7 @@ void SandboxSession::check_head(const ExchangeRecord& record) {
   if (head.target != "/sim/" + std::to_string(plan.id) + "?of=%2F") wrong("target " + head.target);
   if (plan.sandbox != upstream_.sandbox) wrong("it was for sandbox " + std::to_string(plan.sandbox));
   if (head.count("x-sandbox-id") > 0) wrong("a routing field was passed on");
+  if (head.count("authorization") > 0) wrong("the gateway's own credential was passed on");
   if (head.count("host") != 1) wrong("not one Host");
   const bool expects_length = plan.request_form == BodyForm::kLength;
   if (expects_length && reader_.stated_length() != plan.request_size) wrong("length");

@@ -82,6 +82,7 @@ TEST(Simulation, Seeds) {
   EXPECT_GT(tally.by_gateway, 0u);
   EXPECT_GT(tally.cut, 0u);
   EXPECT_GT(tally.tunnels, 0u);
+  EXPECT_GT(tally.reviews, 0u);
   EXPECT_GT(tally.replays, 0u) << "no stale connection was ever met by a GET";
   for (const auto& [name, times] : tally.faults) EXPECT_GT(times, 0u) << name << " never happened";
 }

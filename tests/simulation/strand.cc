@@ -55,7 +55,7 @@ void Strand::wait_until(MonoTime when) {
   own_turn_.acquire();
 }
 
-bool Strand::sleep(Nanos time) {
+bool Strand::stand_still(Nanos time) {
   const MonoTime until = deadline_after(timeline_.now(), time);
   while (timeline_.now() < until && !thread_.get_stop_token().stop_requested()) wait_until(until);
   return !thread_.get_stop_token().stop_requested();

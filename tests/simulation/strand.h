@@ -28,7 +28,7 @@ class Strand {
   /// Until `when`, wake() or a stop, whichever is first.
   void wait_until(MonoTime when);
   /// For `time`, whoever wakes it. False: a stop was requested.
-  bool sleep(Nanos time);
+  bool stand_still(Nanos time);
 
   // On any thread of the simulation:
   /// It goes on with the timeline's next event, if it waits then.
@@ -49,7 +49,7 @@ class Strand {
 /// kube/'s waits, on a strand.
 class StrandPause final : public kube::Pause {
  public:
-  bool wait(Nanos time, std::stop_token) override { return Strand::current().sleep(time); }
+  bool wait(Nanos time, std::stop_token) override { return Strand::current().stand_still(time); }
 };
 
 }  // namespace sandgate::simulation

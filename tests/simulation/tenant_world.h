@@ -37,6 +37,8 @@ class TenantWorld final : public CallerWorld, private proxy::Resolver {
   SimApiServer& api() { return api_; }
   ClusterWatch& watch() { return *watch_; }
   const TenantPlan::Table& table() const { return table_; }
+  /// Behind the back of the watch: for tests of the tests.
+  void post_table(TenantPlan::Table table) { gateway_.worker().post_table(std::move(table)); }
 
   // The cluster:
   size_t addresses() const { return premises_.size(); }

@@ -101,21 +101,6 @@ class Cluster {
   unsigned uids_made_ = 0;
 };
 
-/// The table of somebody who has just come.
-std::string fresh(SimApiServer& api) {
-  sandbox::Store store({}, [](const std::string&) {});
-  for (const auto kind : {sandbox::SourceKind::kSandboxes, sandbox::SourceKind::kPods}) {
-    const sandbox::SourceId id = store.add_source(kind);
-    store.list_begin(id);
-    for (const auto& [name, json] : api.objects(kind == sandbox::SourceKind::kPods ? "pods" : "sandboxes")) {
-      store.list_object(id, json);
-    }
-    store.list_end(id);
-  }
-  store.set_pods_current(true);
-  return describe(*store.build());
-}
-
 class WatchSimulation {
  public:
   explicit WatchSimulation(uint64_t seed)
@@ -145,7 +130,7 @@ class WatchSimulation {
   }
 
   std::string table() const { return table_ ? describe(*table_) : "none"; }
-  std::string should_be() { return fresh(api_); }
+  std::string should_be() { return describe(*table_of_fresh_list(api_)); }
   const ClusterWatch& watch() const { return watch_; }
   const SimApiServer::Tally& tally() const { return api_.tally(); }
 

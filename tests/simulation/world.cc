@@ -17,6 +17,7 @@ constexpr Nanos kQuietAfter = Seconds(120);  // past every time limit the option
 front::router::RouterOptions router_options(const RunPlan& plan) {
   front::router::RouterOptions options;
   options.timeout = plan.options.timeout;
+  if (plan.reviewed) options.authz.mode = front::router::AuthzMode::kTokenReview;
   return options;
 }
 
@@ -29,9 +30,11 @@ World::World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace)
       timeline_(clock_),
       plan_(draw_run(random_, exchanges_min)),
       ledger_(timeline_, std::move(trace)),
-      front_(router_options(plan_), false, plan_.options.websocket.per_client_max),
+      authz_(front::router::AuthzOptions{}),
+      front_(router_options(plan_), false, plan_.options.websocket.per_client_max, &authz_),
       gateway_(timeline_, clock_, random_,
-               {plan_.options, front_, *this, plan_.table ? routing_table() : nullptr, nullptr, plan_.poller}) {
+               {plan_.options, front_, *this, plan_.table ? routing_table() : nullptr, this, plan_.poller}) {
+  if (plan_.reviewed) ledger_.ask_for_tokens();
   for (unsigned i = 0; i < plan_.sandboxes; ++i) {
     sandboxes_.push_back(std::make_unique<SimSandbox>(timeline_, ledger_, endpoint_of(i)));
   }
@@ -135,6 +138,44 @@ void World::resolve(const std::string& name, std::function<void(proxy::NameAnswe
   timeline_.after(delay, [done = std::move(done), answer] { done(answer); });
 }
 
+/// The answer may come within this call, soon, or when nobody waits any more; it may be no, a failure, or none at all.
+void World::review(const std::string&, const Secret& token, std::function<void()> done) {
+  using policy::TokenVerdict;
+  const unsigned number = static_cast<unsigned>(std::stoul(std::string(token.reveal().substr(1))));
+  const MonoTime now = timeline_.now();
+  TokenVerdict verdict = TokenVerdict::kGood;
+  Nanos delay = random_.one_in(4) ? Nanos(0) : Nanos(Millis(static_cast<int64_t>(random_.below(400))));
+  const Nanos kept = Millis(50 + static_cast<int64_t>(random_.below(3000)));
+  if (plan_.weather.review_fault > 0 && random_.one_in(plan_.weather.review_fault)) {
+    const char* why = "its token is refused";
+    switch (random_.below(4)) {
+      case 0:
+        verdict = TokenVerdict::kBad;
+        break;
+      case 1:
+        verdict = TokenVerdict::kFailed;
+        why = "its token cannot be reviewed";
+        break;
+      case 2:
+        verdict = TokenVerdict::kUnknown;
+        why = "the review of its token has no answer";
+        break;
+      default:
+        delay = Seconds(9) + Millis(static_cast<int64_t>(random_.below(8000)));
+        why = "the review of its token comes late";
+    }
+    ledger_.token_trouble(number, now, now + delay + kept, why);
+  }
+  reviews_.push_back({number, now, now + delay});
+  auto answer = [this, number, verdict, kept, digest = crypto::sha256(token.reveal()), done = std::move(done)] {
+    if (verdict == TokenVerdict::kGood) ledger_.vouch_for(number);
+    if (verdict != TokenVerdict::kUnknown) authz_.verdicts.put(digest, verdict, timeline_.now() + kept);
+    done();
+  };
+  if (delay == Nanos(0)) return answer();
+  timeline_.after(delay, std::move(answer));
+}
+
 // --- running ---------------------------------------------------------------------------------------------------
 
 bool World::clients_done() const {
@@ -172,6 +213,16 @@ void World::expect(bool good, const std::string& what) {
 
 void World::expect_nothing(const std::vector<std::string>& left) {
   for (const std::string& what : left) ledger_.violation(0, what);
+}
+
+void World::note_those_who_left(Tally& tally) const {
+  size_t& left = tally.faults["client leaves while its token is reviewed"];
+  for (const auto& [id, record] : ledger_.records()) {
+    if (record.outcome != Outcome::kLeft || !record.attempts.empty()) continue;
+    left += std::any_of(reviews_.begin(), reviews_.end(), [&r = record](const Review& review) {
+      return review.token == r.plan.token && review.from < r.ended && r.ended < review.to;
+    });
+  }
 }
 
 void World::add_to(Tally& tally) {
@@ -214,13 +265,16 @@ void World::add_to(Tally& tally) {
     if (link->fault_struck()) ++tally.faults[kLinkFaults[static_cast<size_t>(link->plan().fault.kind)]];
   }
   for (const auto& [name, times] : ledger_.troubles()) tally.faults[name] += times;
+  note_those_who_left(tally);
+  tally.reviews += reviews_.size();
 }
 
 std::string Tally::to_string() const {
   std::string text = std::to_string(exchanges) + " exchanges, " + std::to_string(complete) +
                      " answered by sandboxes, " + std::to_string(by_gateway) + " by the gateway, " +
                      std::to_string(cut) + " cut, " + std::to_string(tunnels) + " tunnels, " + std::to_string(replays) +
-                     " replays, " + std::to_string(excused) + " excused. Faults:";
+                     " replays, " + std::to_string(reviews) + " reviews, " + std::to_string(excused) +
+                     " excused. Faults:";
   for (const auto& [name, times] : faults) text += " " + name + " " + std::to_string(times) + ",";
   text.back() = '.';
   return text;

@@ -23,12 +23,13 @@ struct Tally {
   size_t excused = 0;
   size_t tunnels = 0;
   size_t replays = 0;  ///< sent twice, because the first connection was stale
+  size_t reviews = 0;  ///< of tokens
   std::map<std::string, size_t> faults;
 
   std::string to_string() const;
 };
 
-class World final : public ClientWorld, private proxy::Resolver {
+class World final : public ClientWorld, private proxy::Resolver, private proxy::Reviewer {
  public:
   /// `trace`: told everything that happens, in words; may be empty.
   World(uint64_t seed, size_t exchanges_min, Ledger::Trace trace = {});
@@ -51,6 +52,9 @@ class World final : public ClientWorld, private proxy::Resolver {
   Link* dial_sandbox(const Endpoint& to, int& error);
   void resolve(const std::string& name, std::function<void(proxy::NameAnswer)> done) override;
 
+  void review(const std::string& key, const Secret& token, std::function<void()> done) override;
+  void note_those_who_left(Tally& tally) const;
+
   bool clients_done() const;
   void expect(bool good, const std::string& what);
   void expect_nothing(const std::vector<std::string>& left);
@@ -65,6 +69,13 @@ class World final : public ClientWorld, private proxy::Resolver {
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<SimSandbox>> sandboxes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
+  struct Review {
+    unsigned token;
+    MonoTime from, to;
+  };
+  std::vector<Review> reviews_;
+
+  front::router::AuthzState authz_;
   front::router::RouterFrontEnd front_;
   SimGateway gateway_;
   bool drained_ = false;
