@@ -69,6 +69,17 @@ TEST(Run, NotOnThisRuntime) {
   EXPECT_EQ(world.server.count(), 0u);
 }
 
+TEST(Start, IsNotSpokenYet) {
+  World world([](const Seen&) { return run_answer(); });
+  const auto started = world.sandbox->commands().start({"cat"}, {.cwd = "d", .pty = std::pair(80U, 24U)});
+  EXPECT_EQ(started.error().code, Errc::unsupported);
+  EXPECT_THAT(started.error().message, HasSubstr("gRPC"));
+  EXPECT_EQ(world.sandbox->commands().start({}).error().code, Errc::invalid_argument);
+  auto sandbox = world.client->async().connect("box").value();
+  EXPECT_EQ(sync_wait(sandbox.commands().start({"cat"})).error().code, Errc::unsupported);
+  EXPECT_EQ(world.server.count(), 0u);
+}
+
 TEST(Run, NeverSentTwice) {
   for (const auto& answer :
        {Answer::cut(), Answer::of(502, "{}"), Answer::of(500, ""), Answer::of(503, "", "Retry-After: 0\r\n")}) {

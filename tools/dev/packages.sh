@@ -12,7 +12,7 @@ group_packages() {
     clang) echo clang-16 lld-16 libclang-rt-16-dev ;;
     lint) echo clang-format-16 clang-tidy-16 shellcheck python3 git ;;
     bench) echo nginx haproxy libbenchmark-dev python3 iproute2 util-linux ;;
-    conformance) echo python3 python3-venv openssl redis-server ;;
+    conformance) echo python3 python3-venv openssl redis-server zsh fish ;;
     rootfs) echo mmdebstrap ;;
     *) return 1 ;;
   esac

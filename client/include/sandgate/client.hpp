@@ -23,6 +23,7 @@ namespace sandgate {
 namespace client {  // what is behind the handles; not for use
 class ClientState;
 class PortForward;
+class ProcessState;
 class SandboxState;
 }  // namespace client
 
@@ -43,8 +44,28 @@ class Sandbox;
 //   const sandgate::ReadOptions options{.max_bytes = 9};
 //   auto bytes = co_await sandbox.files().read("x", options);
 
+/// See sandgate::Process.
+class Process {
+ public:
+  std::int32_t id() const noexcept;
+  Task<Result<std::optional<OutputEvent>>> next();
+  Task<Result<void>> write_stdin(Bytes content);
+  Task<Result<void>> close_stdin();
+  Task<Result<void>> signal(Signal signal);
+  Task<Result<void>> resize(std::uint32_t columns, std::uint32_t rows);
+
+ private:
+  friend class Commands;
+  explicit Process(std::shared_ptr<client::ProcessState> state) : state_(std::move(state)) {}
+  std::shared_ptr<client::ProcessState> state_;
+};
+
 class Commands {
  public:
+  /// See sandgate::Commands::start().
+  Task<Result<Process>> start(std::vector<std::string> argv);
+  Task<Result<Process>> start(std::vector<std::string> argv, const StartOptions& options);
+  Task<Result<Process>> start(std::vector<std::string> argv, StartOptions&& options) = delete;
   /// See sandgate::Commands::run().
   Task<Result<ExecutionResult>> run(std::string command);
   Task<Result<ExecutionResult>> run(std::string command, const RunOptions& options);
@@ -152,8 +173,29 @@ class Client {
 };
 }  // namespace async
 
+/// A command that runs: its output as it comes, its input, signals. What sandboxd's gRPC service does; no runtime that
+/// this version speaks to can start one, see Commands::start().
+class Process {
+ public:
+  std::int32_t id() const noexcept;
+  /// The next piece of output, in the end the exit; nothing after it.
+  Result<std::optional<OutputEvent>> next(CallOptions options = {});
+  Result<void> write_stdin(std::span<const std::byte> content, CallOptions options = {});
+  Result<void> close_stdin(CallOptions options = {});
+  Result<void> signal(Signal signal, CallOptions options = {});
+  Result<void> resize(std::uint32_t columns, std::uint32_t rows, CallOptions options = {});
+
+ private:
+  friend class Commands;
+  explicit Process(std::shared_ptr<client::ProcessState> state) : state_(std::move(state)) {}
+  std::shared_ptr<client::ProcessState> state_;
+};
+
 class Commands {
  public:
+  /// Starts a command without waiting for its end. In this version always Errc::unsupported: it needs sandboxd's gRPC
+  /// service, which is not spoken yet.
+  Result<Process> start(std::vector<std::string> argv, StartOptions options = {});
   /// Runs one command to its end. The classic runtime splits it by shell quoting rules but runs no shell: write `sh -c
   /// '…'` for pipes and variables. A command that fails is a value with its exit_code; an Error means that there is no
   /// answer. When `maybe_executed` is set there, the command may have run, or may still run.

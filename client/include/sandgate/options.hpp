@@ -121,6 +121,26 @@ struct RunOptions {
   std::string cwd = {};  ///< sandboxd only
 };
 
+/// For Commands::start().
+struct StartOptions {
+  Millis timeout = Seconds{60};  ///< until the command runs
+  std::stop_token stop = {};
+  StrMap env = {};
+  std::string cwd = {};
+  /// Columns and rows of a terminal for the command; nothing: it gets pipes.
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> pty = {};
+};
+
+enum class Signal { interrupt = 2, kill = 9, terminate = 15 };
+
+/// What a running command says, one piece after the other.
+struct OutputEvent {
+  enum class Kind { out, err, exit };
+  Kind kind = Kind::out;
+  std::string data;
+  int exit_code = 0;  ///< with Kind::exit
+};
+
 struct ExecutionResult {
   std::string out;  ///< not "stdout": that is a macro
   std::string err;
