@@ -133,21 +133,6 @@ std::string ClusterWatch::trouble() const {
   return {};
 }
 
-kube::WatchCounters ClusterWatch::counters() const {
-  kube::WatchCounters sum;
-  for (const auto& each : sources_) {
-    const kube::WatchCounters one = each->watcher().counters();
-    sum.lists += one.lists;
-    sum.list_restarts += one.list_restarts;
-    sum.events += one.events;
-    sum.gone += one.gone;
-    sum.failures += one.failures;
-    sum.resyncs += one.resyncs;
-    sum.bad_lines += one.bad_lines;
-  }
-  return sum;
-}
-
 std::shared_ptr<const sandbox::RoutingTable> table_of_fresh_list(SimApiServer& api) {
   sandbox::Store store({}, [](const std::string&) {});
   for (const auto kind : {sandbox::SourceKind::kSandboxes, sandbox::SourceKind::kPods}) {

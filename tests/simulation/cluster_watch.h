@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "kube/watcher.h"
 #include "sandbox/store.h"
+#include "strand.h"
 
 namespace sandgate::simulation {
 
@@ -26,16 +27,13 @@ class ClusterWatch {
   /// Lists beside the watches, from now on, every so often: what puts lost events right.
   void resync_every(Nanos time);
 
-  bool complete() const { return store_.complete(); }
   const sandbox::Store& store() const { return store_; }
-  std::shared_ptr<const sandbox::RoutingTable> table() { return store_.build(); }
   /// Is every watch up to date?
   bool current() const;
   /// For how long one has not been; 0 while all are.
   Nanos stale() const;
   /// What is wrong, in the watch's own words; empty: nothing.
   std::string trouble() const;
-  kube::WatchCounters counters() const;
 
  private:
   class Source;
