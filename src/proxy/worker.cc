@@ -32,6 +32,7 @@ Worker::Worker(const WorkerParts& parts)
       services_{loop_,    wire_, parts.options, parts.front,   parts.guard, parts.limits, pool_,
                 waiters_, dns_,  retry_budget_, parts.metrics, *this,       {},           {}},
       server_(wire_, *this, this) {
+  parts_.table.reset();  // the worker keeps the newest one alone
   wire_.upstream_head = parts.options.upstream_head;
   wire_.half_close_allowed = parts.options.half_close_allowed;
   loop_.set_turn_observer(this);

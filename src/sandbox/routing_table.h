@@ -4,7 +4,8 @@
 // It is cut into shards by the hash of the key. A changed sandbox copies the few shards its keys lie in and an array of
 // 2,048 plain pointers, nothing else: TableBuilder makes the next table from the last one and shares what did not
 // change. Nothing is counted per shard (that alone touched 2,048 cold lines of memory for every table): a shard that
-// was replaced is kept until every table that was made with it is gone.
+// was replaced is kept while a table lives that was made with it. One that is held for long keeps its own shards alive,
+// none that came and went after it.
 #pragma once
 
 #include <array>
@@ -143,13 +144,13 @@ class RoutingTable : public std::enable_shared_from_this<RoutingTable> {
   /// Keeps the shards alive. All tables of one builder hold it; only the builder's thread changes it, and tables that
   /// outlive their builder find in it what they need.
   struct Keeper {
+    /// A shard that was replaced, and the generations of the first and the last table that have it.
     struct Retired {
-      /// The youngest table that had them. Set when it is gone, with all that happened in it before.
-      std::shared_ptr<const std::atomic<bool>> last_gone;
-      std::vector<std::shared_ptr<const Shard>> shards;
+      uint64_t first;
+      uint64_t last;
+      std::shared_ptr<const Shard> shard;
     };
-    /// By age of the table, so what is behind a table that lives is not freed: it may be in that one too.
-    std::deque<Retired> retired;
+    std::vector<Retired> retired;
     Shards left;  ///< by a builder that is gone
   };
 

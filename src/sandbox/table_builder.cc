@@ -126,36 +126,36 @@ std::shared_ptr<const DepartureChunks> TableBuilder::departures() const {
 }
 
 void TableBuilder::free_retired() {
-  auto& retired = keeper_->retired;
-  while (!retired.empty() && retired.front().last_gone->load(std::memory_order_acquire)) retired.pop_front();
+  const size_t lived = live_.size();
+  std::erase_if(live_, [](const Live& table) { return table.gone->load(std::memory_order_acquire); });
+  if (live_.size() == lived) return;
+  std::erase_if(keeper_->retired, [this](const Table::Keeper::Retired& each) {
+    const auto oldest = std::lower_bound(live_.begin(), live_.end(), each.first,
+                                         [](const Live& table, uint64_t first) { return table.generation < first; });
+    return oldest == live_.end() || oldest->generation > each.last;
+  });
 }
 
-size_t TableBuilder::retired_shards() const {
-  size_t count = 0;
-  for (const auto& each : keeper_->retired) count += each.shards.size();
-  return count;
-}
+size_t TableBuilder::retired_shards() const { return keeper_->retired.size(); }
 
 std::shared_ptr<const RoutingTable> TableBuilder::build() {
   free_retired();
-  std::vector<std::shared_ptr<const Table::Shard>> replaced;
   for (auto& [at, shard] : open_) {
     shard->index();
-    if (shards_[at]) replaced.push_back(std::move(shards_[at]));
+    if (shards_[at]) keeper_->retired.push_back({since_[at], generation_, std::move(shards_[at])});
     shards_[at] = nullptr;
+    since_[at] = generation_ + 1;
     refs_[at] = {};
     if (shard->entries.empty()) continue;
     refs_[at] = {shard->slots.data(), shard->slots.size() - 1};
     shards_[at] = std::move(shard);
   }
   open_.clear();
-  // Also when nothing was replaced: while a table lives, what later ones replace may be in it.
-  if (newest_gone_) keeper_->retired.push_back({newest_gone_, std::move(replaced)});
   std::shared_ptr<RoutingTable> table(new RoutingTable(refs_, keeper_));
-  newest_gone_ = table->gone_;
   table->size_ = size_;
   table->user_paths_ = user_paths_;
   table->generation_ = ++generation_;
+  live_.push_back({generation_, table->gone_});
   table->complete_ = complete_;
   if (departed_) departures_built_ = departures();
   departed_ = false;

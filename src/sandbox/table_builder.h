@@ -1,11 +1,15 @@
 // Makes each RoutingTable from the one before: only the shards that a change touches are copied.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "sandbox/routing_table.h"
 
@@ -61,9 +65,15 @@ class TableBuilder {
 
   const KeyKinds kinds_;
   Table::Shards shards_{};
-  Table::ShardRefs refs_{};  ///< of shards_, as every table gets them
+  Table::ShardRefs refs_{};                       ///< of shards_, as every table gets them
+  std::array<uint64_t, Table::kShards> since_{};  ///< the first table with each of them
   std::shared_ptr<Table::Keeper> keeper_ = std::make_shared<Table::Keeper>();
-  std::shared_ptr<const std::atomic<bool>> newest_gone_;            ///< of the last table; null: there was none
+  /// Tables that somebody holds, by age. `gone` is set when one is gone, with all that happened in it before.
+  struct Live {
+    uint64_t generation;
+    std::shared_ptr<const std::atomic<bool>> gone;
+  };
+  std::vector<Live> live_;
   std::unordered_map<size_t, std::shared_ptr<Table::Shard>> open_;  ///< copied since the last build()
   std::deque<std::shared_ptr<const Departures>> departures_;        ///< whole chunks, the last ones
   Departures departing_;                                            ///< the chunk that is being filled
