@@ -26,7 +26,8 @@ class RequestLog(PathCase):
 
     def test_a_line_for_each_request(self):
         origin = self.add("box", user="ann")
-        self.assertEqual(self.proxy.ask("POST", "/ann/box/in/side?token=secret-of-ann", ["User-Agent: tool/1"], b"12345").status, 200)
+        got = self.proxy.ask("POST", "/ann/box/in/side?token=secret-of-ann", ["User-Agent: tool/1"], b"12345")
+        self.assertEqual(got.status, 200)
         record = self.record_of(self.proxy, "/in/side")
         wanted = {"level": "info", "msg": "request", "method": "POST", "path": "/ann/box/in/side", "status": 200, "bytes_in": 5,
                   "sandbox_id": "box", "sandbox_namespace": "default", "user_agent": "tool/1", "client_ip": "127.0.0.1"}
