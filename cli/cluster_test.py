@@ -250,7 +250,7 @@ class Modes(unittest.TestCase):
 
     def test_large_files_keep_their_bytes_in_little_memory(self):
         claim = self.cluster.sandbox("--mode", "in-cluster", "-q", "create", "pool").stdout.strip()
-        data = random.Random(1).randbytes(256 << 20)
+        data = random.Random(1).randbytes(240 << 20)
         local = self.cluster.path / "large"
         local.write_bytes(data)
         # A sanitizer's own memory is many times the program's; what it must not do there is follow the size.
