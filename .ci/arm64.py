@@ -33,6 +33,7 @@ TEST_SECONDS_MAX = 300
 BEYOND_QEMU = {"CommandTest.SaysWhyItCannotStart", "CommandTest.ReapsOrphansItInherits",
                "CredentialsTest.AMissingPluginShowsItsHint"}
 QEMU = "/usr/bin/qemu-aarch64-static"
+SIMULATIONS = {"simulation_test", "simulation_parts_test", "watch_simulation_test", "address_reuse_test"}
 
 
 def packages():
@@ -140,7 +141,7 @@ def main():
         print(f"arm64: {error}")
         return 1
     names = sorted(path.name for path in (root / "b" / "tests").iterdir() if path.name.endswith("_test"))
-    names = [name for name in names if not name.startswith("simulation") and (not options.tests or name in options.tests)]
+    names = [name for name in names if name not in SIMULATIONS and (not options.tests or name in options.tests)]
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for name, (good, bad, output) in zip(names, pool.map(lambda one: run_test(root, one, deadline), names)):
