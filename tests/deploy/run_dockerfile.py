@@ -4,6 +4,7 @@ root and checks that it answers. For machines without Docker; the steps, files, 
 """
 
 import argparse
+import copy
 import os
 import pathlib
 import re
@@ -54,7 +55,7 @@ class Builder:
         if stage.base in self.roots:
             rootfs.copy_root(self.roots[stage.base], root, self.deadline)
             before = self.states[stage.base]
-            return {**before, "environment": dict(before["environment"]), "volumes": list(before["volumes"]), "defaults": {}}
+            return {**copy.deepcopy(before), "defaults": {}}  # two targets may be made of one stage
         suite = re.fullmatch(r"debian:([a-z]+)-slim", stage.base)
         if not suite:
             raise dockerfile.DockerfileError(f"stage {stage.name}: {stage.base} is no debian:SUITE-slim and no earlier stage")
