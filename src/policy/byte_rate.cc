@@ -17,7 +17,7 @@ int64_t nanos_since_epoch(MonoTime time) { return std::chrono::duration_cast<Nan
 
 ByteRate::Account ByteRate::open(std::string_view key, const Rate& rate, MonoTime now) {
   if (!rate.on()) return {};
-  Shard& shard = shards_[Hash{}(key) / 7 % kShards];
+  Shard& shard = shards_.of(key);
   const std::lock_guard lock(shard.mutex);
   if (now - shard.swept_at >= kAccountSweepEvery) sweep(shard, now);
   auto found = shard.buckets.find(key);
@@ -48,7 +48,7 @@ size_t ByteRate::keys() const {
   return sum;
 }
 
-MonoTime ByteRate::Account::spend(uint64_t bytes, MonoTime now) const {
+std::optional<MonoTime> ByteRate::Account::spend(uint64_t bytes, MonoTime now) const {
   SG_ASSERT(bucket_ != nullptr);
   const int64_t now_ns = nanos_since_epoch(now);
   const auto cost = static_cast<int64_t>(static_cast<double>(bytes) * bucket_->ns_per_byte);
@@ -58,8 +58,9 @@ MonoTime ByteRate::Account::spend(uint64_t bytes, MonoTime now) const {
   do {
     after = std::min(std::max(before, now_ns) + cost, now_ns + bucket_->burst_ns + kRestMaxNs);
   } while (!paid_at.compare_exchange_weak(before, after, std::memory_order_relaxed));
-  return now + std::chrono::duration_cast<MonoTime::duration>(
-                   Nanos(std::max<int64_t>(0, after - bucket_->burst_ns - now_ns)));
+  const auto rest = std::chrono::duration_cast<MonoTime::duration>(Nanos(after - bucket_->burst_ns - now_ns));
+  if (rest <= MonoTime::duration::zero()) return std::nullopt;
+  return now + rest;
 }
 
 }  // namespace sandgate::policy

@@ -2,18 +2,16 @@
 // is ahead of its rate rests until the rate has caught up, and meanwhile back-pressure does the rest.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
+#include "policy/key_shards.h"
 #include "policy/rate_limit.h"
 
 namespace sandgate::policy {
@@ -40,20 +38,15 @@ class ByteRate {
     double ns_per_byte = 0;
     int64_t burst_ns = 0;
   };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::unordered_map<std::string, std::shared_ptr<Bucket>, Hash, std::equal_to<>> buckets;
+    TextMap<std::shared_ptr<Bucket>> buckets;
     MonoTime swept_at{};
   };
-  static constexpr size_t kShards = 16;
 
   static void sweep(Shard& shard, MonoTime now);
 
-  std::array<Shard, kShards> shards_;
+  KeyShards<Shard> shards_;
 };
 
 /// A share in a key's account, for as long as its holder moves bytes. Copies are shares of the same account.
@@ -61,9 +54,9 @@ class ByteRate::Account {
  public:
   Account() = default;
 
-  /// Counts bytes that have moved. The time until which the holder must move no more; `now` or before: it need not
-  /// wait.
-  MonoTime spend(uint64_t bytes, MonoTime now) const;
+  /// Counts bytes that have moved. The time, later than `now`, until which the holder must move no more; nothing: it
+  /// need not rest.
+  std::optional<MonoTime> spend(uint64_t bytes, MonoTime now) const;
   explicit operator bool() const { return bucket_ != nullptr; }
 
  private:

@@ -14,7 +14,7 @@ KeyedLimit::~KeyedLimit() { SG_ASSERT(keys() == 0); }
 
 std::optional<KeyedLimit::Lease> KeyedLimit::acquire(std::string_view key, size_t limit) {
   if (limit == 0) return Lease();
-  Shard& shard = shard_of(key);
+  Shard& shard = shards_.of(key);
   const std::lock_guard lock(shard.mutex);
   auto found = shard.counts.find(key);
   if (found == shard.counts.end()) found = shard.counts.emplace(std::string(key), 0).first;
@@ -35,7 +35,7 @@ void KeyedLimit::Lease::release() {
 }
 
 size_t KeyedLimit::count(std::string_view key) const {
-  const Shard& shard = shard_of(key);
+  const Shard& shard = shards_.of(key);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.counts.find(key);
   return found == shard.counts.end() ? 0 : found->second;

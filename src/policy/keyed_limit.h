@@ -3,14 +3,13 @@
 // only, never per byte.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+
+#include "policy/key_shards.h"
 
 namespace sandgate::policy {
 
@@ -33,22 +32,14 @@ class KeyedLimit {
   size_t keys() const;                       ///< keys with at least one lease
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-  using Counts = std::unordered_map<std::string, size_t, Hash, std::equal_to<>>;
+  using Counts = TextMap<size_t>;
   /// A line of its own each: workers on different keys do not meet.
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     Counts counts;
   };
-  static constexpr size_t kShards = 16;
 
-  Shard& shard_of(std::string_view key) { return shards_[Hash{}(key) / 7 % kShards]; }
-  const Shard& shard_of(std::string_view key) const { return shards_[Hash{}(key) / 7 % kShards]; }
-
-  std::array<Shard, kShards> shards_;
+  KeyShards<Shard> shards_;
 };
 
 /// The place taken. Movable; given back by release() or destruction, on any thread.

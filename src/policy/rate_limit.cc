@@ -30,7 +30,7 @@ RateLimit::Taken RateLimit::judge(MonoTime full_at, const Rate& rate, MonoTime n
 
 RateLimit::Taken RateLimit::take(std::string_view key, const Rate& rate, MonoTime now) {
   if (!rate.on()) return {};
-  Shard& shard = shards_[shard_of(key)];
+  Shard& shard = shards_.of(key);
   const std::lock_guard lock(shard.mutex);
   auto found = shard.full_at.find(key);
   const MonoTime full_at = found == shard.full_at.end() ? now : found->second;
@@ -46,7 +46,7 @@ RateLimit::Taken RateLimit::take(std::string_view key, const Rate& rate, MonoTim
 
 RateLimit::Taken RateLimit::look(std::string_view key, const Rate& rate, MonoTime now) const {
   if (!rate.on()) return {};
-  const Shard& shard = shards_[shard_of(key)];
+  const Shard& shard = shards_.of(key);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.full_at.find(key);
   return judge(found == shard.full_at.end() ? now : found->second, rate, now);

@@ -2,17 +2,15 @@
 // bucket for each key, shared by the whole process; touched once per request.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
+#include "policy/key_shards.h"
 
 namespace sandgate::policy {
 
@@ -33,7 +31,7 @@ class RateLimit {
     Nanos wait{0};  ///< not ok: when there will be one again
   };
 
-  explicit RateLimit(size_t keys_max = 65'536) : keys_per_shard_max_(keys_max / kShards + 1) {}
+  explicit RateLimit(size_t keys_max = 65'536) : keys_per_shard_max_(keys_max / KeyShards<Shard>::kCount + 1) {}
   RateLimit(const RateLimit&) = delete;
   RateLimit& operator=(const RateLimit&) = delete;
 
@@ -46,25 +44,19 @@ class RateLimit {
   uint64_t forgotten() const { return forgotten_.load(std::memory_order_relaxed); }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   /// A bucket as the one time at which it will be full again: nothing to refill, nothing to round.
-  using Buckets = std::unordered_map<std::string, MonoTime, Hash, std::equal_to<>>;
+  using Buckets = TextMap<MonoTime>;
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     Buckets full_at;
     MonoTime swept_at{};
   };
-  static constexpr size_t kShards = 16;
 
   static Taken judge(MonoTime full_at, const Rate& rate, MonoTime now);
   void make_room(Shard& shard, MonoTime now);
-  size_t shard_of(std::string_view key) const { return Hash{}(key) / 7 % kShards; }
 
   const size_t keys_per_shard_max_;
-  std::array<Shard, kShards> shards_;
+  KeyShards<Shard> shards_;
   std::atomic<uint64_t> forgotten_{0};
 };
 

@@ -296,7 +296,7 @@ void Exchange::note_progress() {
   if (moved != progress_mark_) {
     if (plan_.account) {
       const bool rested = rest_until_ <= now;
-      rest_until_ = plan_.account.spend(moved - progress_mark_, now);
+      rest_until_ = plan_.account.spend(moved - progress_mark_, now).value_or(MonoTime{});
       if (rested && resting()) services_.metrics.hit(observe::Limit::kBytesPerUser);
     }
     progress_mark_ = moved;

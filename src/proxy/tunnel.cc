@@ -197,9 +197,10 @@ bool Tunnel::pump(End& from, End& to) {
 void Tunnel::pay() {
   const uint64_t moved = down_.received + up_.received;
   if (moved == paid_) return;
-  rest_until_ = kind_.account.spend(moved - paid_, loop_.now());
+  const std::optional<MonoTime> rest = kind_.account.spend(moved - paid_, loop_.now());
   paid_ = moved;
-  if (rest_until_ <= loop_.now()) return;
+  rest_until_ = rest.value_or(MonoTime{});
+  if (!rest) return;
   rested_ = true;
   set_timer();
 }

@@ -354,6 +354,21 @@ TEST_F(TunnelTest, IdleTooLong) {
   EXPECT_FALSE(end_->grace_ran_out);
 }
 
+TEST_F(TunnelTest, PayingIsNoActivity) {
+  options_.idle_timeout = Millis(60'000);
+  policy::ByteRate rates;
+  start({.account = rates.open("user", {1e9, 1e9}, world_.loop.now())});
+  world_.advance(Millis(30'000));
+  client_.send(from_client(kText, "x"));
+  ASSERT_TRUE(receives(sandbox_, from_client(kText, "x")));
+  world_.advance(Millis(59'999));  // past the timer that was set before the data came
+  world_.idle(2);
+  EXPECT_EQ(released_, 0);
+  world_.advance(Millis(1));
+  expect_own_close(1001, "idle timeout exceeded", "", from_client(kText, "x"));
+  hang_up();
+}
+
 TEST_F(TunnelTest, DataEitherWayIsActivity) {
   options_.idle_timeout = Millis(60'000);
   start();

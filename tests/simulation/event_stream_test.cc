@@ -107,6 +107,35 @@ class StreamSandbox final : public PeerActor {
   Script& script_;
 };
 
+/// The front end, with an account that pays for what moves once `account` is set, and then with a `timeout`.
+class MeteredFront final : public front::FrontEnd {
+ public:
+  explicit MeteredFront(const front::FrontEnd& front) : front_(front) {}
+
+  policy::ByteRate::Account account;
+  Millis timeout{0};
+
+  void plan(const front::Inquiry& inquiry, front::Plan& plan) const override {
+    front_.plan(inquiry, plan);
+    if (!account || plan.verdict != front::Verdict::kForward) return;
+    plan.account = account;
+    plan.timeout = timeout;
+  }
+  void edit_request(const front::Inquiry& inquiry, front::Plan& plan, http::RequestOut& out) const override {
+    front_.edit_request(inquiry, plan, out);
+  }
+  void edit_response(const http::ResponseHead& head, front::Plan& plan, http::ResponseOut& out) const override {
+    front_.edit_response(head, plan, out);
+  }
+  std::string client_ip(const front::Inquiry& inquiry) const override { return front_.client_ip(inquiry); }
+  void render(const Failure& failure, const front::Plan& plan, bool forwarded, front::Answer& answer) const override {
+    front_.render(failure, plan, forwarded, answer);
+  }
+
+ private:
+  const front::FrontEnd& front_;
+};
+
 class NoNames final : public proxy::Resolver {
  public:
   void resolve(const std::string&, std::function<void(proxy::NameAnswer)> done) override { done({}); }
@@ -120,8 +149,9 @@ class EventStreamTest : public ::testing::Test {
     options_ = options->proxy;
     options_.limits.connections_max = 64;  // what the process would take from its limit of descriptors
     front_.emplace(options->ingress, seams(), state_, nullptr);
+    metered_.emplace(*front_);
     network_.set_dialler([this](const Endpoint& to, int&) { return dial(to); });
-    worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{network_, clock_, options_, *front_, guard_, limits_,
+    worker_ = std::make_unique<proxy::Worker>(proxy::WorkerParts{network_, clock_, options_, *metered_, guard_, limits_,
                                                                  names_, metrics_.add_worker(), nullptr, 1, table()});
     auto listener = network_.listen(kGatewayEndpoint);
     listener_ = listener.get();
@@ -137,12 +167,20 @@ class EventStreamTest : public ::testing::Test {
     script_.call([this] { sandbox_->end().abort(); });
   }
 
+  void meter(const policy::Rate& rate, Millis timeout) {
+    metered_->account = rates_.open("user", rate, timeline_.now());
+    metered_->timeout = timeout;
+  }
+
   /// The client's request, and everything up to `time` later.
   void run(Nanos time) {
     Link& link = new_link();
     client_ = std::make_unique<StreamClient>(timeline_, link);
     ASSERT_TRUE(listener_->arrive(link, kClientEndpoint));
     link.establish();
+    go_on(time);
+  }
+  void go_on(Nanos time) {
     const MonoTime until = timeline_.now() + time;
     for (uint64_t turns = 0; timeline_.now() < until; ++turns) {
       ASSERT_LT(turns, 100'000u) << "the loop spins";
@@ -196,6 +234,8 @@ class EventStreamTest : public ::testing::Test {
   SimNetwork network_{timeline_, random_, PollerPlan{}};
   front::opensandbox::IngressState state_;
   std::optional<front::opensandbox::OpenSandboxFrontEnd> front_;
+  policy::ByteRate rates_;
+  std::optional<MeteredFront> metered_;
   policy::SsrfGuard guard_{policy::SsrfOptions{}};
   proxy::SharedLimits limits_;
   NoNames names_;
@@ -272,6 +312,34 @@ TEST_F(EventStreamTest, AStreamWithoutItsEndIsAborted) {
   run(Seconds(60));
   EXPECT_EQ(client_->heard.size(), 1u);
   EXPECT_FALSE(client_->ended);
+  EXPECT_TRUE(client_->broken);
+}
+
+/// What moves faster than its account allows rests meanwhile; nothing is lost, and no limit of time runs then.
+TEST_F(EventStreamTest, AnOverdrawnAccountRests) {
+  meter({100, 0}, Millis(3'000));  // bytes a second; the request's body is two
+  say(std::string(400, 'a'));
+  script_.wait(Millis(500));
+  say("data: done\n\n");
+  end_well();
+  const MonoTime begun = timeline_.now();
+  run(Seconds(10));
+  ASSERT_EQ(client_->heard.size(), 2u);
+  EXPECT_EQ(client_->heard[0].text, std::string(400, 'a'));
+  EXPECT_LE(client_->heard[0].at - begun, Millis(100)) << "paid for afterwards";
+  EXPECT_GE(client_->heard[1].at - client_->heard[0].at, Millis(3'990));
+  EXPECT_LE(client_->heard[1].at - client_->heard[0].at, Millis(4'100));
+  EXPECT_TRUE(client_->ended);
+}
+
+/// A sandbox that falls silent is cut when its time is over, whatever was paid before.
+TEST_F(EventStreamTest, AnAccountDelaysNoTimeout) {
+  meter({1e9, 1e9}, Millis(30'000));
+  say("data: begun\n\n");
+  run(Seconds(29));
+  EXPECT_EQ(client_->heard.size(), 1u);
+  EXPECT_FALSE(client_->broken);
+  go_on(Seconds(3));
   EXPECT_TRUE(client_->broken);
 }
 

@@ -43,14 +43,6 @@ class LinkTest : public ::testing::Test {
     out.resize(r.bytes);
     return r;
   }
-  void pass(Nanos time) {
-    const MonoTime until = timeline_.now() + time;
-    while (timeline_.next() <= until) {
-      timeline_.move_to(timeline_.next());
-      timeline_.run_due();
-    }
-    timeline_.move_to(until);
-  }
 
   FakeClock clock_;
   Timeline timeline_{clock_};
@@ -65,10 +57,10 @@ TEST_F(LinkTest, BytesTakeTheirTimeAndKeepTheirOrder) {
   plan.flow[kGateway] = {Millis(10), Millis(5), 1000, 1000, 3, false};
   connect(plan);
   EXPECT_EQ(send(kGateway, "hello, world"), 12u);
-  pass(Millis(9));
+  timeline_.pass(Millis(9));
   std::string got;
   EXPECT_EQ(recv(kPeer, got).status, IoResult::kBlocked);
-  pass(Millis(10));
+  timeline_.pass(Millis(10));
   EXPECT_EQ(recv(kPeer, got).status, IoResult::kOk);
   EXPECT_EQ(got, "hello, world");
   EXPECT_EQ(peer_.take(), io::kReadable);
@@ -81,14 +73,14 @@ TEST_F(LinkTest, FullBuffersBlockAndRoomIsReportedOnce) {
   connect(plan);
   EXPECT_EQ(send(kGateway, "0123456789abc"), 10u);
   EXPECT_EQ(send(kGateway, "x"), 0u);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(gateway_.take(), io::kWritable) << "four bytes have moved over";
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(gateway_.take(), 0);
   std::string got;
   EXPECT_EQ(recv(kPeer, got).bytes, 4u);
   EXPECT_EQ(got, "0123");
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(recv(kPeer, got).bytes, 4u);
   EXPECT_EQ(got, "4567");
 }
@@ -97,7 +89,7 @@ TEST_F(LinkTest, FinComesBehindTheBytes) {
   connect();
   send(kPeer, "last");
   link_->shutdown_write(kPeer);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(gateway_.take(), io::kReadable | io::kHangup);
   std::string got;
   EXPECT_EQ(recv(kGateway, got).status, IoResult::kOk);
@@ -109,9 +101,9 @@ TEST_F(LinkTest, FinComesBehindTheBytes) {
 TEST_F(LinkTest, AResetIsToldOnceByWhoeverAsksFirst) {
   connect();
   send(kPeer, "before");
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   link_->abort(kPeer);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(link_->ready(kGateway), io::kReadable | io::kWritable | io::kHangup | io::kBroken);
   const iovec one = piece("x");
   EXPECT_EQ(link_->send(kGateway, {&one, 1}).error, ECONNRESET);
@@ -124,9 +116,9 @@ TEST_F(LinkTest, AResetIsToldOnceByWhoeverAsksFirst) {
 TEST_F(LinkTest, ClosingWithUnreadBytesResets) {
   connect();
   send(kGateway, "unread");
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   link_->close(kPeer);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   std::string got;
   EXPECT_EQ(recv(kGateway, got).error, ECONNRESET);
 }
@@ -134,10 +126,10 @@ TEST_F(LinkTest, ClosingWithUnreadBytesResets) {
 TEST_F(LinkTest, BytesForAClosedSocketAreAnsweredWithAReset) {
   connect();
   link_->close(kPeer);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_EQ(gateway_.take(), io::kReadable | io::kHangup);
   EXPECT_EQ(send(kGateway, "too late"), 8u);
-  pass(Millis(1));
+  timeline_.pass(Millis(1));
   EXPECT_TRUE(gateway_.take() & io::kBroken);
 }
 
@@ -149,12 +141,12 @@ TEST_F(LinkTest, FaultsStrikeAtTheirByte) {
     bool told = false;
     link_->on_fault([&] { told = true; });
     send(kPeer, "0123456789");
-    pass(Millis(50));
+    timeline_.pass(Millis(50));
     EXPECT_TRUE(told);
     std::string got;
     recv(kGateway, got);
     EXPECT_EQ(got, "01234");
-    pass(Millis(100));
+    timeline_.pass(Millis(100));
     const IoResult later = recv(kGateway, got);
     if (kind == FaultPlan::Kind::kReset) {
       EXPECT_EQ(later.error, ECONNRESET);

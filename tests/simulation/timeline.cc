@@ -24,4 +24,13 @@ void Timeline::move_to(MonoTime to) {
   if (to > now()) clock_.advance(to - now());
 }
 
+void Timeline::pass(Nanos time) {
+  const MonoTime until = now() + time;
+  while (next() <= until) {
+    move_to(next());
+    run_due();
+  }
+  move_to(until);
+}
+
 }  // namespace sandgate::simulation

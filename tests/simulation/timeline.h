@@ -28,6 +28,8 @@ class Timeline {
   void run_due();
   /// Moves the clock to `to` without running anything. Never backwards.
   void move_to(MonoTime to);
+  /// Lets `time` go by, with every event at its own time.
+  void pass(Nanos time);
   uint64_t events_run() const { return run_; }
 
  private:

@@ -119,14 +119,14 @@ class WatchSimulation {
     const MonoTime until = timeline_.now() + kTrouble;
     while (timeline_.now() < until) {
       for (uint64_t burst = random_.below(6); burst > 0; --burst) cluster_.change();
-      run(Millis(static_cast<int64_t>(random_.below(random_.one_in(5) ? 5000 : 300))));
+      timeline_.pass(Millis(static_cast<int64_t>(random_.below(random_.one_in(5) ? 5000 : 300))));
     }
     api_.set_faults({});
   }
-  void calm() { run(kCalm); }
+  void calm() { timeline_.pass(kCalm); }
   void resync() {
     watch_.resync_every(Seconds(1));
-    run(Seconds(2));
+    timeline_.pass(Seconds(2));
   }
 
   std::string table() const { return table_ ? describe(*table_) : "none"; }
@@ -139,14 +139,6 @@ class WatchSimulation {
     kube::WatchOptions options;
     options.page_limit = random.one_in(2) ? 3 : 500;
     return options;
-  }
-  void run(Nanos time) {
-    const MonoTime until = timeline_.now() + time;
-    while (timeline_.next() <= until) {
-      timeline_.move_to(timeline_.next());
-      timeline_.run_due();
-    }
-    timeline_.move_to(until);
   }
 
   FakeClock clock_;
