@@ -10,6 +10,7 @@
 
 #include "sandbox/routing_table.h"
 #include "sandbox/table_builder.h"
+#include "sandbox/table_memory.h"
 
 namespace sandgate::sandbox {
 namespace {
@@ -38,8 +39,8 @@ struct alignas(64) Name {
 std::vector<Name> names_of(const std::vector<SandboxRecord>& records) {
   std::vector<Name> names(records.size());
   for (size_t i = 0; i < records.size(); ++i) {
-    records[i].ns.copy(names[i].ns, sizeof(Name::ns) - 1);
-    records[i].id.copy(names[i].id, sizeof(Name::id) - 1);
+    records[i].ns.view().copy(names[i].ns, sizeof(Name::ns) - 1);
+    records[i].id.view().copy(names[i].id, sizeof(Name::id) - 1);
   }
   return names;
 }
@@ -92,7 +93,7 @@ BENCHMARK(plain_map)->Arg(10000)->Arg(100000);
 void find_nothing(benchmark::State& state) {
   const RoutingTable table(records(state.range(0)));
   std::vector<SandboxRecord> strangers = records(state.range(0));
-  for (SandboxRecord& one : strangers) one.id += "-gone";
+  for (SandboxRecord& one : strangers) one.id = one.id + "-gone";
   find_each(state, table, strangers, Lookup::State::kNotFound);
 }
 BENCHMARK(find_nothing)->Arg(10000);
@@ -101,8 +102,7 @@ BENCHMARK(find_nothing)->Arg(10000);
 void change(benchmark::State& state) {
   TableBuilder builder({});
   std::vector<RecordPtr> all;
-  for (SandboxRecord& one : records(state.range(0)))
-    all.push_back(std::make_shared<const SandboxRecord>(std::move(one)));
+  for (SandboxRecord& one : records(state.range(0))) all.push_back(make_record(std::move(one)));
   for (const RecordPtr& one : all) builder.put(one);
   auto table = builder.build();
   size_t at = 0;
@@ -110,7 +110,7 @@ void change(benchmark::State& state) {
     at = (at + 7927) % all.size();
     SandboxRecord changed = *all[at];
     changed.port = static_cast<uint16_t>(changed.port + 1);
-    all[at] = std::make_shared<const SandboxRecord>(std::move(changed));
+    all[at] = make_record(std::move(changed));
     builder.put(all[at]);
     table = builder.build();
   }

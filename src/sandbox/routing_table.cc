@@ -13,7 +13,7 @@ RoutingTable::RoutingTable(std::vector<SandboxRecord> records, KeyKinds kinds) :
   TableBuilder builder(kinds);
   for (SandboxRecord& record : records) {
     SG_ASSERT(builder.find(record.ns, record.id) == nullptr);  // each name once
-    builder.put(std::make_shared<const SandboxRecord>(std::move(record)));
+    builder.put(make_record(std::move(record)));
   }
   const auto built = builder.build();
   shards_ = built->shards_;

@@ -15,12 +15,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "sandbox/record.h"
+#include "sandbox/table_memory.h"
 
 namespace sandgate::sandbox {
 
@@ -51,8 +53,6 @@ struct Lookup {
   /// Set unless kNotFound. Lives as long as the table it came from: within a turn, or copy what outlives it.
   const SandboxRecord* record = nullptr;
 };
-
-using RecordPtr = std::shared_ptr<const SandboxRecord>;
 
 /// Which look-ups a provider's table answers beside ByName: every kind of key costs memory and time per change.
 struct KeyKinds {
@@ -128,8 +128,8 @@ class RoutingTable : public std::enable_shared_from_this<RoutingTable> {
   };
   struct Shard {
     std::vector<Entry> entries;
-    std::vector<Slot> slots;  ///< empty, or a power of two and more than the entries
-    void index();             ///< makes the slots from the entries
+    std::pmr::vector<Slot> slots{&table_memory()};  ///< empty, or a power of two and more than the entries
+    void index();                                   ///< makes the slots from the entries
   };
   /// At 100,000 sandboxes with three keys each a changed key copies some 150 entries.
   static constexpr size_t kShards = 2048;

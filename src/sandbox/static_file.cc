@@ -76,7 +76,7 @@ Result<std::vector<SandboxRecord>> parse_static_sandboxes(std::string_view text,
 
     Result<SandboxRecord> record = parse_line(line);
     if (!record) return error_at(number, record.error().message);
-    const auto [earlier, added] = line_of.try_emplace({record->ns, record->id}, number);
+    const auto [earlier, added] = line_of.try_emplace({record->ns.str(), record->id.str()}, number);
     if (!added) {
       return error_at(number, "sandbox " + in_quotes(record->ns + "/" + record->id) + " is already in line " +
                                   std::to_string(earlier->second));

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "sandbox/table_memory.h"
+
 namespace sandgate::sandbox {
 namespace {
 
@@ -200,13 +202,13 @@ void Store::apply_sandbox(SourceId id, SandboxRecord record, bool resync) {
   }
   entry.seen = {id, source.epoch, entry.seen.resync_epoch};
   if (!fresh && entry.own.uid != record.uid) {
-    key_of_uid_.erase(entry.own.uid);
+    key_of_uid_.erase(entry.own.uid.str());
     entry.had_pod = entry.moved = false;
   } else if (!fresh && !pods_current_) {
     entry.moved |= entry.own.addresses != record.addresses;
   }
-  entry.had_pod |= pods_of_.contains(record.uid);
-  key_of_uid_[record.uid] = key;
+  entry.had_pod |= pods_of_.contains(record.uid.str());
+  key_of_uid_[record.uid.str()] = key;
   if (options_.user_paths) {
     const std::string before = fresh ? std::string() : key_of(entry.own.user, entry.own.id);
     const std::string now = key_of(record.user, record.id);
@@ -262,7 +264,7 @@ void Store::forget_sandbox(const std::string& key) {
   const auto found = sandboxes_.find(key);
   if (found == sandboxes_.end()) return;
   const SandboxRecord own = std::move(found->second.own);
-  const auto by_uid = key_of_uid_.find(own.uid);
+  const auto by_uid = key_of_uid_.find(own.uid.str());
   if (by_uid != key_of_uid_.end() && by_uid->second == key) key_of_uid_.erase(by_uid);
   sandboxes_.erase(found);
   if (options_.user_paths) {
@@ -308,12 +310,12 @@ void Store::refresh(const std::string& key) {
   SandboxRecord record = *merged(entry);
   const RecordPtr before = builder_.find(record.ns, record.id);
   if (before && same(*before, record)) return;
-  builder_.put(std::make_shared<const SandboxRecord>(std::move(record)));
+  builder_.put(make_record(std::move(record)));
 }
 
 /// The Pod that serves this sandbox: of several the ready one, then the youngest.
 const PodObject* Store::pod_of(const SandboxRecord& record) const {
-  const auto found = pods_of_.find(record.uid);
+  const auto found = pods_of_.find(record.uid.str());
   if (found == pods_of_.end()) return nullptr;
   const PodObject* best = nullptr;
   for (const std::string& uid : found->second) {
@@ -396,7 +398,7 @@ void Store::claim(const std::string& path) {
   report_rivals(path, count, *winner);
   if (before && same(*before, *winner)) return;
   if (before && before->ns != winner->ns) builder_.remove(before->ns, before->id);
-  RecordPtr record = std::make_shared<const SandboxRecord>(std::move(*winner));
+  RecordPtr record = make_record(std::move(*winner));
   builder_.put(record);
   builder_.claim_user_path(user, id, record);
 }

@@ -111,7 +111,7 @@ void TableBuilder::claim_user_path(std::string_view user, std::string_view id, R
 void TableBuilder::depart(const SandboxRecord& gone) {
   if (gone.pool_uid.empty()) return;
   departed_ = true;
-  departing_.push_back({generation_ + 1, gone.pool_uid});
+  departing_.push_back({generation_ + 1, gone.pool_uid.str()});
   if (departing_.size() < kDepartureChunk) return;
   departures_.push_back(std::make_shared<const Departures>(std::exchange(departing_, {})));
   if (departures_.size() <= kDepartureChunksMax) return;

@@ -139,8 +139,8 @@ std::shared_ptr<const sandbox::RoutingTable> without_fence(const std::shared_ptr
   std::vector<sandbox::SandboxRecord> records;
   table->for_each([&](const sandbox::SandboxRecord& record) {
     records.push_back(record);
-    records.back().uid.clear();
-    records.back().pool_uid.clear();
+    records.back().uid = "";
+    records.back().pool_uid = "";
   });
   return std::make_shared<const sandbox::RoutingTable>(std::move(records));
 }

@@ -71,7 +71,7 @@ Directory::Directory(const sandbox::RoutingTable& table, RouteBy route_by) {
     // Labels and names of the Kubernetes API are plain ASCII; what is not, nobody can name in a path either.
     if (!is_plain(record.user) || !is_plain(record.id)) return;
     if (space == nullptr || space_name != record.ns) {
-      const auto found = spaces.try_emplace(record.ns).first;
+      const auto found = spaces.try_emplace(record.ns.str()).first;
       space_name = found->first;
       space = &found->second;
     }
