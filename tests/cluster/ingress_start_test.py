@@ -208,22 +208,22 @@ class Stop(unittest.TestCase):
         self.addCleanup(idle.close)
         self.assertEqual(self.ingress.get("/", f"OpenSandbox-Ingress-To: quick-{PORT}", client=idle).body, b"ok")
         self.ingress.program.signal(signal.SIGTERM)
-        eventually(self.refused, "an end of readiness", 1)
+        eventually(self.refused, "an end of readiness", 5)
         self.assertIsNone(self.ingress.program.process.poll())
         self.go.set()
         self.stream.until(b"data: 2\n\n\r\n0\r\n\r\n")
         begin = time.monotonic()
         self.assertEqual(self.ingress.program.process.wait(10), 0)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, 9)
 
     def test_second_signal_ends_at_once(self):
         self.begin()
         self.ingress.program.signal(signal.SIGTERM)
-        eventually(self.refused, "an end of readiness", 1)
+        eventually(self.refused, "an end of readiness", 5)
         self.ingress.program.signal(signal.SIGTERM)
         begin = time.monotonic()
         self.ingress.program.process.wait(5)
-        self.assertLess(time.monotonic() - begin, 3)
+        self.assertLess(time.monotonic() - begin, 5)
 
 
 if __name__ == "__main__":

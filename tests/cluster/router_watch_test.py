@@ -206,7 +206,7 @@ class Changes(RouterCase):
             self.cluster.delete_sandbox("box")
             begin = time.monotonic()
             eventually(lambda: self.router.box("box", client=client).status == 404, "404")
-            self.assertLess(time.monotonic() - begin, 2)  # an order of magnitude; the 20 ms are a benchmark's
+            self.assertLess(time.monotonic() - begin, 6)  # an order of magnitude; the 20 ms are a benchmark's
         eventually(lambda: origin.peers[-1].sock.fileno() < 0, "the end of the idle connection")
 
     def test_recreated_with_a_new_address(self):

@@ -39,7 +39,7 @@ class Gone(RouterCase):
         leave(client)
         self.assertTrue(script.ended.wait(5))
         self.assertIn(script.how, ("fin", "reset"))
-        self.assertLess(time.monotonic() - begin, 1)
+        self.assertLess(time.monotonic() - begin, 4)  # a second, on a machine that is not busy
         return client
 
     def test_close_before_the_answer(self):
@@ -78,7 +78,7 @@ class Gone(RouterCase):
         client.send(request(origin))
         client.head()
         client.close()
-        self.assertTrue(ended.wait(1))
+        self.assertTrue(ended.wait(4))
 
     def test_fin_after_the_answer_has_begun(self):
         """It is written on until a write fails: such a client still gets everything."""
@@ -110,7 +110,7 @@ class Gone(RouterCase):
         client.send(request(origin))
         self.assertTrue(eventually(lambda: self.router.metric("sandbox_router_inflight_requests") >= 1))
         client.close()
-        self.assertTrue(eventually(lambda: self.router.metric("sandbox_router_inflight_requests") == 0, within=1))
+        self.assertTrue(eventually(lambda: self.router.metric("sandbox_router_inflight_requests") == 0, within=4))
         self.assertEqual(port, origin.port)
 
 
@@ -149,7 +149,7 @@ class HalfCloseAllowed(RouterCase):
         client.send(request(origin))
         origin.request()
         client.reset()
-        self.assertTrue(script.ended.wait(1))
+        self.assertTrue(script.ended.wait(4))
 
     def test_cut_message_is_not_passed_as_whole(self):
         script = Watching(whole=False)
@@ -158,7 +158,7 @@ class HalfCloseAllowed(RouterCase):
         client.send(request(origin, "POST", fields=["Content-Length: 100"], body=b"half"))
         origin.request()
         client.shut_down()
-        self.assertTrue(script.ended.wait(1))
+        self.assertTrue(script.ended.wait(4))
 
 
 class Expect(RouterCase):
@@ -172,10 +172,10 @@ class Expect(RouterCase):
             peer.send(answer())
         origin = self.origin(script)
         client = self.client()
-        begin = time.monotonic()
+        before = self.router.limit_hits("expect_timeout")
         client.send(request(origin, "POST", fields=self.FIELDS))
         self.assertEqual(client.head().line, b"HTTP/1.1 100 Continue")
-        self.assertLess(time.monotonic() - begin, 0.8)  # not the router's own after a second
+        self.assertEqual(self.router.limit_hits("expect_timeout"), before)  # not the router's own after a second
         client.send(b"hello")
         response = client.response()
         self.assertEqual((response.status, response.interim, response.all("connection")), (200, [], []))
@@ -192,7 +192,7 @@ class Expect(RouterCase):
         begin = time.monotonic()
         client.send(request(origin, "POST", fields=self.FIELDS))
         self.assertEqual(client.head().status, 100)
-        self.assertTrue(0.9 < time.monotonic() - begin < 2)
+        self.assertTrue(0.9 < time.monotonic() - begin < 8)
         client.send(b"hello")
         response = client.response()
         self.assertEqual((response.status, response.interim), (200, []))
@@ -225,9 +225,9 @@ class Expect(RouterCase):
 
     def test_without_a_body(self):
         origin = self.origin()
-        begin = time.monotonic()
+        before = self.router.limit_hits("expect_timeout")
         self.assertEqual(self.ask(origin, fields=["Expect: 100-continue"]).status, 200)
-        self.assertLess(time.monotonic() - begin, 0.8)
+        self.assertEqual(self.router.limit_hits("expect_timeout"), before)
 
 
 class BodyCap(RouterCase):

@@ -30,7 +30,7 @@ class Refusal(unittest.TestCase):
                 ended = run("--http-bind-address=127.0.0.1:0", env=env)
                 self.assertEqual(ended.returncode, 2)
                 self.assertIn(REFUSAL, ended.stdout + ended.stderr)
-                self.assertLess(time.monotonic() - begin, 2)
+                self.assertLess(time.monotonic() - begin, 6)
 
     def test_before_any_port(self):
         """With its port taken it still says what is wrong first: it never tried to listen."""

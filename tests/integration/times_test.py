@@ -55,13 +55,13 @@ class Case(RouterCase):
 
 
 class ProxyTimeout(Case):
-    flags = ("--proxy-timeout=500ms",)
+    flags = ("--proxy-timeout=2s",)
 
     def test_waits(self):
         def no_answer():
             response, took = self.timed(self.origin(silent))
             self.assert_error(response, 504, TIMED_OUT, "upstream_timeout", forwarded=True)
-            self.assertTrue(0.45 < took < 2, took)
+            self.assertTrue(1.9 < took < 8, took)
 
         def in_time():
             response, _ = self.timed(self.origin(after(0.25)))
@@ -72,12 +72,12 @@ class ProxyTimeout(Case):
                 peer.note(peer.request())
                 peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                 for _ in range(6):
-                    time.sleep(0.2)
+                    time.sleep(0.4)
                     peer.send(b"1\r\nx\r\n")
                 peer.send(b"0\r\n\r\n")
             response, took = self.timed(self.origin(script))
             self.assertEqual(response.body, b"x" * 6)
-            self.assertGreater(took, 1.0)
+            self.assertGreater(took, 2.2)
 
         def gap_cuts():
             def script(peer):
@@ -92,7 +92,7 @@ class ProxyTimeout(Case):
                     rest = client.to_end()
                 except Closed:
                     rest = bytes(client.buffer)
-                self.assertTrue(0.4 < time.monotonic() - begin < 2)
+                self.assertTrue(1.9 < time.monotonic() - begin < 8)
                 self.assertEqual(rest, b"1\r\nx\r\n")
 
         def upload_counts_as_progress():
@@ -100,7 +100,7 @@ class ProxyTimeout(Case):
             with self.router.connect() as client:
                 client.send(request(origin, "POST", fields=["Content-Length: 6"]))
                 for _ in range(6):
-                    time.sleep(0.2)
+                    time.sleep(0.4)
                     client.send(b"x")
                 self.assertEqual(client.response().status, 200)
             self.assertEqual(origin.request().body, b"xxxxxx")
@@ -109,7 +109,7 @@ class ProxyTimeout(Case):
             def script(peer):
                 peer.note(peer.request())
                 for _ in range(4):
-                    time.sleep(0.3)
+                    time.sleep(0.6)
                     peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
                 peer.send(answer())
             response, _ = self.timed(self.origin(script))
@@ -123,7 +123,7 @@ class ProxyTimeout(Case):
 
 
 class SandboxTimeout(Case):
-    flags = ("--proxy-timeout=700ms",)
+    flags = ("--proxy-timeout=3s",)
 
     def test_header(self):
         checks = {}
@@ -131,13 +131,13 @@ class SandboxTimeout(Case):
             def short(value=value):
                 response, took = self.timed(self.origin(silent), f"X-Sandbox-Timeout: {value}")
                 self.assertEqual(response.status, 504)
-                self.assertTrue(0.15 < took < 0.6, took)
+                self.assertTrue(0.15 < took < 2.5, took)
             checks[f"short {value}"] = short
-        for value in ("", "x", "nan", "inf", "-inf", "-1", "0", "0.0", "1e999", "5", "1_", "_1", "0x1", "1 2", "1e400"):
+        for value in ("", "x", "nan", "inf", "-inf", "-1", "0", "0.0", "1e999", "30", "1_", "_1", "0x1", "1 2", "1e400"):
             def default(value=value):
                 response, took = self.timed(self.origin(silent), f"X-Sandbox-Timeout: {value}")
                 self.assert_error(response, 504, TIMED_OUT, forwarded=True)
-                self.assertTrue(0.65 < took < 2, took)
+                self.assertTrue(2.9 < took < 9, took)
             checks[f"default {value}"] = default
         in_parallel(self, checks)
 
@@ -151,7 +151,7 @@ class SandboxTimeout(Case):
         client.send(request(self.origin(script), fields=["X-Sandbox-Timeout: 0.15"]))
         self.assertEqual(client.head().status, 200)
         self.assertIn(client.ended(), ("fin", "reset"))
-        self.assertLess(time.monotonic() - begin, 0.6)
+        self.assertLess(time.monotonic() - begin, 2.5)
 
 
 class OtherLimits(Case):
@@ -166,7 +166,7 @@ class OtherLimits(Case):
         with Router("--response-header-timeout=200ms") as router, Origin(silent) as origin:
             response, took = self.ask_of(router, origin)
             self.assert_error(response, 504, TIMED_OUT, forwarded=True)
-            self.assertLess(took, 2)
+            self.assertLess(took, 8)
 
     def test_total_timeout(self):
         def script(peer):
@@ -183,7 +183,7 @@ class OtherLimits(Case):
                 rest = client.to_end()
             except Closed:
                 rest = bytes(client.buffer)
-            self.assertTrue(0.35 < time.monotonic() - begin < 2)
+            self.assertTrue(0.35 < time.monotonic() - begin < 8)
             self.assertFalse(rest.endswith(b"0\r\n\r\n"))
             self.assertEqual(router.limit_hits("total_timeout"), 1)
 
@@ -209,7 +209,7 @@ class Connect(unittest.TestCase):
             response, took = self.ask(router)
             self.assertEqual((response.status, response.body), (504, b'{"detail":"' + TIMED_OUT.encode() + b'"}'))
             self.assertEqual(response.get("x-sandgate-forwarded"), b"no")
-            self.assertTrue(0.15 < took < 1.5, took)
+            self.assertTrue(0.15 < took < 8, took)
             self.assertEqual(router.limit_hits("connect_timeout"), 1)
 
     def test_retried_like_a_refusal(self):
@@ -223,13 +223,13 @@ class Connect(unittest.TestCase):
         with Router("--connect-timeout=1s", "--upstream-retry-initial-delay=100ms") as router:
             response, took = self.ask(router, "X-Sandbox-Timeout: 1.3")
             self.assertEqual(response.status, 504)
-            self.assertTrue(0.9 < took < 1.7, took)
+            self.assertTrue(0.9 < took < 4, took)  # four dials of a second each would take longer
 
     def test_short_timeout_shortens_the_dial(self):
         with Router() as router:
             response, took = self.ask(router, "X-Sandbox-Timeout: 0.2")
             self.assertEqual(response.status, 504)
-            self.assertLess(took, 1.5)
+            self.assertLess(took, 4)
 
 
 class Retries(unittest.TestCase):
@@ -250,7 +250,7 @@ class Retries(unittest.TestCase):
             client.send(self.raw(self.refused_port()))
             self.assertEqual(client.response().status, 502)
             took = time.monotonic() - begin
-            self.assertTrue(1.3 < took < 3, took)
+            self.assertTrue(1.3 < took < 8, took)
             self.assertEqual(router.metric("sandbox_router_upstream_retries_total"), 3)
             self.assertEqual(router.metric("sandgate_upstream_dials_total"), 4)
             self.assertEqual(router.limit_hits("upstream_max_retries"), 1)
@@ -271,11 +271,12 @@ class Retries(unittest.TestCase):
             started[0].close()
 
     def test_inside_the_budget_of_the_request(self):
-        with Router() as router, router.connect() as client:
+        # Dials now and after a second; the next one would come too late.
+        with Router("--upstream-retry-initial-delay=1s") as router, router.connect() as client:
             begin = time.monotonic()
-            client.send(self.raw(self.refused_port(), "GET", "X-Sandbox-Timeout: 0.5"))
+            client.send(self.raw(self.refused_port(), "GET", "X-Sandbox-Timeout: 1.7"))
             self.assertEqual(client.response().status, 502)
-            self.assertLess(time.monotonic() - begin, 1)
+            self.assertLess(time.monotonic() - begin, 6)
             self.assertEqual(router.metric("sandbox_router_upstream_retries_total"), 1)
 
     def test_budget_over_all_requests(self):

@@ -317,7 +317,7 @@ class Closes(WebSocketCase):
         self.assertEqual(len(client.exactly(500)), 500)
         self.assertIn(client.ended(), ("fin", "reset"))
         self.assertEqual(client.buffer, b"")
-        self.assertLess(time.monotonic() - begin, 4)
+        self.assertLess(time.monotonic() - begin, 8)
 
     def test_client_lost(self):
         for leave in ("close", "reset"):
@@ -430,7 +430,7 @@ class Ages(unittest.TestCase):
         return client
 
     def test_all(self):
-        def both_sides_get(router, wanted, keep_alive=None, earliest=0.4, latest=3):
+        def both_sides_get(router, wanted, keep_alive=None, earliest=0.4, latest=8):
             def script(peer):
                 ws.accept(peer)
                 stop = threading.Event()
@@ -469,14 +469,14 @@ class Ages(unittest.TestCase):
             both_sides_get(router, (1001, b"idle timeout exceeded"))
 
         def life():
-            router = Router("--websocket-max-lifetime=700ms", "--websocket-idle-timeout=500ms")
-            both_sides_get(router, (1001, b"max lifetime exceeded"), data_from_the_sandbox, earliest=0.6)
+            router = Router("--websocket-max-lifetime=3s", "--websocket-idle-timeout=2s")
+            both_sides_get(router, (1001, b"max lifetime exceeded"), data_from_the_sandbox, earliest=2.9)
 
         def data_keeps_it_open():
-            with Router("--websocket-idle-timeout=500ms") as router, Origin(ws.echo) as origin:
+            with Router("--websocket-idle-timeout=2s") as router, Origin(ws.echo) as origin:
                 client = self.open(router, origin)
                 for _ in range(6):
-                    time.sleep(0.2)
+                    time.sleep(0.4)
                     client.send(ws.frame(ws.TEXT, b"x", masked=True))
                     self.assertEqual(ws.Frame(client).payload, b"x")
 
@@ -501,10 +501,10 @@ class Ages(unittest.TestCase):
                 thread.join()
 
         def client_pings_do_by_option():
-            with Router("--websocket-idle-timeout=500ms", "--websocket-ping-is-activity") as router, Origin(ws.echo) as origin:
+            with Router("--websocket-idle-timeout=2s", "--websocket-ping-is-activity") as router, Origin(ws.echo) as origin:
                 client = self.open(router, origin)
                 for _ in range(6):
-                    time.sleep(0.2)
+                    time.sleep(0.4)
                     client.send(ws.frame(ws.PING, b"", masked=True))
                     self.assertEqual(ws.Frame(client).opcode, ws.PONG)
 
@@ -561,7 +561,7 @@ class Ages(unittest.TestCase):
             client = self.open(router, origin)
             client.exactly(500)
             self.assertIn(client.ended(), ("fin", "reset"))
-            self.assertTrue(2.0 < time.monotonic() - begin < 4)
+            self.assertTrue(2.0 < time.monotonic() - begin < 8)
             self.assertEqual(client.buffer, b"")
             done.set()
 
