@@ -271,10 +271,10 @@ class Retries(unittest.TestCase):
             started[0].close()
 
     def test_inside_the_budget_of_the_request(self):
-        # Dials now and after a second; the next one would come too late.
-        with Router("--upstream-retry-initial-delay=1s") as router, router.connect() as client:
+        # Dials now and after 0.8 s; the next one would come too late.
+        with Router("--upstream-retry-initial-delay=800ms") as router, router.connect() as client:
             begin = time.monotonic()
-            client.send(self.raw(self.refused_port(), "GET", "X-Sandbox-Timeout: 1.7"))
+            client.send(self.raw(self.refused_port(), "GET", "X-Sandbox-Timeout: 1.2"))
             self.assertEqual(client.response().status, 502)
             self.assertLess(time.monotonic() - begin, 6)
             self.assertEqual(router.metric("sandbox_router_upstream_retries_total"), 1)
