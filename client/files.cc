@@ -10,6 +10,8 @@ namespace sandgate::client {
 namespace {
 
 constexpr size_t kPieceBytes = 256 * 1024;
+/// Read in one go: every turn of the caller's thread costs two changes of threads.
+constexpr size_t kPiecesAtOnce = 4;
 
 Result<std::string> checked_path(const std::string& path, bool unsafe, bool root_allowed) {
   if (unsafe) return path;
@@ -60,7 +62,37 @@ Error bad_source(const Error& error, std::string_view who) {
   return copy;
 }
 
-/// Reads the caller's Reader piece by piece into the request.
+/// What the caller's Reader gave in one go.
+struct Given {
+  std::vector<std::string> pieces;
+  bool ended = false;
+  std::optional<Error> failed;
+};
+
+/// Fills the pieces one after the other until the Reader has nothing more at hand: it ended, or left room.
+void read_pieces(Reader& reader, Given& given) {
+  size_t filled = 0;
+  bool full = true;
+  while (full && !given.ended && !given.failed && filled < given.pieces.size()) {
+    std::string& piece = given.pieces[filled];
+    piece.resize(kPieceBytes);
+    const Result<size_t> got = reader(std::as_writable_bytes(std::span(piece.data(), piece.size())));
+    if (!got) {
+      given.failed = bad_source(got.error(), "write: the Reader failed");
+    } else if (*got > piece.size()) {
+      given.failed = make_error(Errc::io, "write: the Reader gave more bytes than there was room for");
+    } else if (*got == 0) {
+      given.ended = true;
+    } else {
+      full = *got == piece.size();
+      piece.resize(*got);
+      ++filled;
+    }
+  }
+  given.pieces.resize(filled);
+}
+
+/// Reads the caller's Reader into the request.
 Task<Result<void>> feed_reader(Scope& scope, Transfer& transfer, Reader& reader, const MultipartFrame& frame,
                                uint64_t& count) {
   transfer.send(frame.before);
@@ -71,20 +103,16 @@ Task<Result<void>> feed_reader(Scope& scope, Transfer& transfer, Reader& reader,
       co_return error;
     }
     if (transfer.ended()) co_return Result<void>();  // an early answer; it says what is wrong
-    std::string piece = transfer.spare();
-    piece.resize(kPieceBytes);
-    std::optional<Result<size_t>> got;
-    const std::function<void()> read = [&piece, &got, &reader] {
-      got = reader(std::as_writable_bytes(std::span(piece.data(), piece.size())));
-    };
+    Given given;
+    for (size_t i = 0; i < kPiecesAtOnce; ++i) given.pieces.push_back(transfer.spare());
+    const std::function<void()> read = [&given, &reader] { read_pieces(reader, given); };
     co_await on_caller(scope, read);
-    if (!*got) co_return bad_source(got->error(), "write: the Reader failed");
-    if (**got > piece.size())
-      co_return make_error(Errc::io, "write: the Reader gave more bytes than there was room for");
-    if (**got == 0) break;
-    piece.resize(**got);
-    count += piece.size();
-    transfer.send(std::move(piece));
+    if (given.failed) co_return std::move(*given.failed);
+    for (std::string& piece : given.pieces) {
+      count += piece.size();
+      transfer.send(std::move(piece));
+    }
+    if (given.ended) break;
   }
   transfer.send(frame.after);
   transfer.end_body();
