@@ -2,7 +2,8 @@
 
 Large files: both as whole processes, through `sandgate router` to `sandgate-runtime` on loopback, taking turns; the best of
 the rounds counts, because other programs can only make a round worse. A round before them is not counted: memory that is
-used for the first time costs more, whoever uses it. First command: the time from create() to the output of
+used for the first time costs more, whoever uses it. Beside them the same bytes go through three programs that only send, pass
+on and write (bare.py): what this machine allows. First command: the time from create() to the output of
 the first command, less what Kubernetes and the router took for their answers, by recorders before both.
 
     --rounds N   5     --mib N   1024     --creates N   20     --dir DIR   where the files lie [/dev/shm, else WORK_DIR]
@@ -31,6 +32,7 @@ from report import Report  # noqa: E402
 from world import Cluster  # noqa: E402
 
 PYTHON_SIDE = os.path.join(HERE, "python_side.py")
+BARE = os.path.join(HERE, "bare.py")
 RSS_MAX_MIB = 32
 TIMES_AS_FAST = 3.0
 ADDED_MAX_MS = 5.0
@@ -74,7 +76,7 @@ def digest(path):
 
 
 def measure_files(cluster, bin_dir, folder, options):
-    """{(what, who): [Cost]} for upload and download."""
+    """{(what, who): [Cost]} for upload and download, and for the bare programs."""
     local = os.path.join(folder, "source")
     with open(local, "wb") as file:
         for _ in range(options.mib):
@@ -86,6 +88,7 @@ def measure_files(cluster, bin_dir, folder, options):
     made = subprocess.run([*ours, "create", "pool", "--name", "bench"], capture_output=True, check=True, text=True)
     claim = made.stdout.strip()
     costs = {(what, who): [] for what in ("upload", "download") for who in ("python", "ours")}
+    costs["file", "bare"] = []
     remote, back = "file", os.path.join(folder, "back")
     for number in range(options.rounds + 1):
         for who in ("python", "ours") if number % 2 == 0 else ("ours", "python"):
@@ -98,6 +101,10 @@ def measure_files(cluster, bin_dir, folder, options):
             if digest(back) != wanted:
                 raise RuntimeError("%s: the file that came back is another one" % who)
             os.unlink(back)
+        cost = Cost([sys.executable, BARE, local, back])
+        if number > 0:
+            costs["file", "bare"].append(cost)
+        os.unlink(back)
     subprocess.run([*ours, "delete", claim], check=True, capture_output=True)
     return costs
 
@@ -148,6 +155,8 @@ def table(costs, first, options):
             lines.append("| %s | %s | %.2f | %.2f | %.1f | %s |" % (what, unit, python, ours, python / ours, goal))
         python, ours = (max(c.peak_kib for c in costs[what, who]) / 1024 for who in ("python", "ours"))
         lines.append("| %s | MiB at most | %.1f | %.1f | %.1f | < %d |" % (what, python, ours, python / ours, RSS_MAX_MIB))
+    bare = best(costs["file", "bare"], "wall_s")
+    lines.append("| the same file through three bare programs | s | | %.2f | | what this machine allows |" % bare)
     for what, figure, goal in (
             ("added from create to the first output", quartile, "< %g" % ADDED_MAX_MS),
             ("the same, median", lambda figures: statistics.median(f[0] for f in figures), ""),
