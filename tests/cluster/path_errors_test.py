@@ -18,7 +18,7 @@ def failed(path, message="connection refused"):
 
 
 class Errors(PathCase):
-    flags = ("--connect-timeout=300ms", "--connect-total-timeout=1s", "--proxy-timeout=600ms", "--max-request-body-bytes=1000",
+    flags = ("--connect-timeout=1s", "--connect-total-timeout=2s", "--proxy-timeout=3s", "--max-request-body-bytes=1000",
              "--upstream-max-retries=1")
 
     def test_404_names_only_the_users_own(self):
@@ -84,7 +84,7 @@ class Errors(PathCase):
         self.wait_listed("n/deaf")
         begin = time.monotonic()
         self.assert_error(self.get("/n/deaf/x"), 504, "timeout", failed("n/deaf", "timeout"))
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, 9)
 
     def test_504_no_answer(self):
         self.add("mute", user="n", script=lambda peer: (peer.note(peer.request()), peer.ended()))
@@ -145,7 +145,7 @@ class Loopback(PathCase):
 
 
 class Strict(PathCase):
-    flags = ("--path-compat=strict", "--connect-timeout=300ms", "--upstream-max-retries=0")
+    flags = ("--path-compat=strict", "--connect-timeout=1s", "--upstream-max-retries=0")
 
     def test_statuses_and_list_of_all(self):
         for name, user in (("one", "al"), ("two", "bo")):
@@ -248,7 +248,7 @@ class Limits(PathCase):
 
 
 class BytesPerUser(PathCase):
-    """Two seconds' worth goes in no less than one second: one comes at once, the other at the rate."""
+    """Of three seconds' worth one comes at once and two at the rate, but for the last piece, which is paid when it has gone."""
     RATE = 2_000_000
     flags = (f"--max-bytes-per-user={RATE}",)
 
@@ -262,15 +262,15 @@ class BytesPerUser(PathCase):
         def script(peer):
             while request := peer.request():
                 peer.note(request)
-                peer.send(answer(b"x" * 2 * self.RATE if request.method == b"GET" else b"taken"))
+                peer.send(answer(b"x" * 3 * self.RATE if request.method == b"GET" else b"taken"))
         self.add("down", user="ann", script=script)
         self.add("up", user="bob", script=script)
         self.add("free", user="eve")
         got, took = self.timed("GET", "/ann/down/")
-        self.assertEqual(len(got.body), 2 * self.RATE)
-        self.assertGreaterEqual(took, 0.9)
-        _, took = self.timed("POST", "/bob/up/", b"y" * 2 * self.RATE)
-        self.assertGreaterEqual(took, 0.9)
+        self.assertEqual(len(got.body), 3 * self.RATE)
+        self.assertGreaterEqual(took, 1)
+        _, took = self.timed("POST", "/bob/up/", b"y" * 3 * self.RATE)
+        self.assertGreaterEqual(took, 1)
         self.timed("GET", "/eve/free/")
         hits = self.proxy.metrics()['sandgate_limit_hits_total{limit="max_bytes_per_user"}']
         self.assertGreaterEqual(hits, 2)

@@ -277,7 +277,7 @@ class Changes(RouterCase):
 
 
 class WhileDialling(RouterCase):
-    flags = ("--strict-resolution", "--connect-timeout=500ms", "--upstream-max-retries=2")
+    flags = ("--strict-resolution", "--connect-timeout=1s", "--upstream-max-retries=2")
 
     def ask_then(self, change):
         """A request whose dial hangs while `change` happens; its answer."""

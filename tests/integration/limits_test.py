@@ -201,10 +201,10 @@ class Times(unittest.TestCase):
                         thread.join()
 
         def upload_that_is_fast_enough():
-            with Router("--min-body-rate=10", "--min-body-rate-grace=300ms") as router, Origin() as origin:
+            with Router("--min-body-rate=10", "--min-body-rate-grace=2s") as router, Origin() as origin:
                 with router.connect() as client:
-                    client.send(request(origin, "POST", fields=["Content-Length: 1000"]))
-                    for _ in range(10):
+                    client.send(request(origin, "POST", fields=["Content-Length: 1800"]))
+                    for _ in range(18):
                         client.send(b"x" * 100)
                         time.sleep(0.15)
                     self.assertEqual(client.response().status, 200)
