@@ -2,10 +2,17 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
 #include <future>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace sandgate::control {
@@ -22,6 +29,34 @@ TEST(BackgroundTest, JobsRunInTheirOrderBehindTheWorkers) {
   EXPECT_TRUE(jobs.post([&] { nice.set_value(nice_of_this_thread()); }));
   EXPECT_EQ(nice.get_future().get(), std::min(nice_of_this_thread() + 5, 19)) << "and this thread is where it was";
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+/// Words 6 and 7 of `struct sched_attr`: the length of a turn of this thread, in nanoseconds. 0: nobody may know.
+uint64_t turn_of_this_thread() {
+  std::array<uint32_t, 12> attributes{};
+  if (syscall(SYS_sched_getattr, 0, attributes.data(), sizeof attributes, 0) != 0) return 0;
+  uint64_t turn = 0;
+  std::memcpy(&turn, &attributes[6], sizeof turn);
+  return turn;
+}
+
+TEST(BackgroundTest, WorkersTakeShortTurns) {
+  utsname kernel{};
+  int major = 0, minor = 0;
+  ASSERT_EQ(uname(&kernel), 0);
+  ASSERT_EQ(std::sscanf(kernel.release, "%d.%d", &major, &minor), 2);
+  uint64_t before = 0, after = 0;
+  int nice = -100;
+  std::jthread([&] {
+    before = turn_of_this_thread();
+    take_short_turns();
+    after = turn_of_this_thread();
+    nice = nice_of_this_thread();
+  }).join();
+  EXPECT_EQ(nice, nice_of_this_thread()) << "nothing else changes";
+  if (before == 0 || std::pair(major, minor) < std::pair(6, 12)) GTEST_SKIP() << "no turns here: " << kernel.release;
+  EXPECT_GT(before, 300'000u);
+  EXPECT_EQ(after, 300'000u);
 }
 
 TEST(BackgroundTest, NoMoreJobsThanTheLimitWait) {
