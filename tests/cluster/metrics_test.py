@@ -31,7 +31,7 @@ class Metrics(unittest.TestCase):
             for at in range(5):
                 cluster.sandbox(f"s-{at}", ips=[origin.ip])
             eventually(lambda: of("sandboxes") == 5, "five sandboxes")
-            self.assertGreaterEqual(of("events_total") - before, 10)
+            eventually(lambda: of("events_total") - before >= 20, "four events for each: two of itself, two of its Pod")
             cluster.delete_sandbox("s-0")
             eventually(lambda: of("sandboxes") == 4, "four sandboxes")
             failures, lists = of("failures_total"), of("lists_total")

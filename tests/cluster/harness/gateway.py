@@ -100,6 +100,15 @@ class Gateway:
                 values[name] = float(value)
         return values
 
+    def events(self):
+        """How many changes of objects it was told of."""
+        return self.metrics()["sandgate_discovery_events_total"]
+
+    def wait_events(self, before, pod=True):
+        """Until it was told of all that Cluster.sandbox() does. Sandboxes and Pods are watched on two streams: a Sandbox
+        may be ready before its Pod is heard of, and then, for a moment, is not."""
+        eventually(lambda: self.events() - before >= (4 if pod else 2), "the events of a sandbox and its Pod")
+
 
 def told(response):
     """What `boxes.tell` answered."""

@@ -36,8 +36,10 @@ class RouterCase(unittest.TestCase):
     def add(self, name, script=None, ns="default", **options):
         """A ready sandbox with a program of its own, once it is routed."""
         origin = box(self, script, name=name)
+        seen = self.router.events()
         origin.object = self.sandbox(name, ns, [origin.ip], **options)
         self.wait(name, 200, ns=ns)
+        self.router.wait_events(seen, options.get("pod", True))
         return origin
 
     def wait(self, name, status, *fields, ns="default", within=10, router=None):
