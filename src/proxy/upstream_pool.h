@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/inline_text.h"
 #include "base/intrusive_list.h"
 #include "base/ip_address.h"
 #include "io/loop.h"
@@ -54,7 +54,7 @@ class UpstreamPool final : private http::StreamEvents, private io::DeadlineOwner
  private:
   struct Key {
     Endpoint endpoint;
-    std::string uid;
+    InlineText<39> uid;
   };
   struct KeyView {
     const Endpoint& endpoint;
