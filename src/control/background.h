@@ -16,9 +16,10 @@ namespace sandgate::control {
 /// worker gets most of it. Needs no privilege. A thread that is already at the end of the scale stays there.
 void step_behind_workers();
 
-/// Lets the calling thread, a worker's, have the processor in short turns, and sooner therefore when it wakes up. Needs
-/// no privilege; without effect before Linux 6.12.
-void take_short_turns();
+/// Lets whoever wakes up have the processor of the calling thread at once, and pushes nobody aside itself: for long
+/// work that nobody waits for within milliseconds. Needs no privilege; before Linux 6.12 a turn is as long as any
+/// other.
+void give_way();
 
 /// Does one job after the other on a thread behind the workers. Any thread may post.
 class JobThread {

@@ -13,7 +13,6 @@
 #include "admin/admin_server.h"
 #include "config/load.h"
 #include "config/schema.h"
-#include "control/background.h"
 #include "io/epoll_network.h"
 #include "observe/log.h"
 #include "observe/log_writer.h"
@@ -257,7 +256,6 @@ Result<void> World::serve() {
   if (const auto made = make_workers(*fds); !made) return made;
   for (const auto& w : workers_) {
     w->thread = std::thread([&w = *w] {
-      control::take_short_turns();
       w.worker->run();
       w.done.store(true, std::memory_order_release);
     });
