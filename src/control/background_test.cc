@@ -57,7 +57,8 @@ TEST(BackgroundTest, LongWorkGivesWay) {
   }).join();
   EXPECT_EQ(nice, nice_of_this_thread()) << "nothing else changes";
   EXPECT_EQ(policy, SCHED_BATCH);
-  if (before == 0 || std::pair(major, minor) < std::pair(6, 12)) GTEST_SKIP() << "no turns here: " << kernel.release;
+  if (before == 0 || std::pair(major, minor) < std::pair(6, 12))
+    GTEST_SKIP() << "no turns here: " << kernel.release;  // allow(skip): an older kernel has nothing to look at
   EXPECT_GT(before, 100'000u);
   EXPECT_EQ(after, 100'000u);
 }
