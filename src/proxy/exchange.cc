@@ -42,6 +42,10 @@ void Exchange::plan() {
       return fail(plan_.failure);
     case front::Verdict::kForward:
       if (!admit()) return;
+      if (plan_.account) {  // what earlier exchanges moved may not be paid for yet
+        rest_until_ = plan_.account.spend(0, services_.loop.now()).value_or(MonoTime{});
+        if (resting()) services_.metrics.hit(observe::Limit::kBytesPerUser);
+      }
       services_.front.on_forward(inquiry(), plan_);
       resolve();
       return;
@@ -99,7 +103,11 @@ void Exchange::advance() {
   if (phase_ == Phase::kPlanning || phase_ == Phase::kResolving || phase_ == Phase::kRetryWait) return;
   // The rest of an interim answer that did not fit: no relay runs towards the client yet that would send it.
   if (interims_ > 0 || head_.has(http::FieldId::kExpect)) down_->flush();
-  if (resting()) return;
+  if (resting()) return set_timer();
+  if (rest_until_ != MonoTime{}) {
+    rest_until_ = {};
+    last_progress_ = services_.loop.now();
+  }
   if (!pump_request()) return;
   if (phase_ == Phase::kAwaitHead && !take_head()) return;
   if (phase_ == Phase::kResponding && !pump_response()) return;
@@ -327,9 +335,10 @@ Millis Exchange::gap_limit() const {
 
 void Exchange::set_timer() {
   MonoTime due = phase_deadline_;
-  if (resting()) {
+  const bool under_way = phase_ == Phase::kAwaitHead || phase_ == Phase::kResponding;
+  if (under_way && resting()) {
     due = rest_until_;
-  } else if (phase_ == Phase::kAwaitHead || phase_ == Phase::kResponding) {
+  } else if (under_way) {
     due = std::min(deadline_after(last_progress_, gap_limit()), withheld_ ? expect_at_ : kFarFuture);
     if (services_.options.downstream.body_rate_min > 0) {
       const Millis grace = services_.options.downstream.body_rate_grace;
@@ -367,12 +376,7 @@ void Exchange::on_deadline(MonoTime now) {
     case Phase::kResponding:
       break;
   }
-  if (rest_until_ != MonoTime{}) {
-    if (resting()) return set_timer();
-    rest_until_ = {};
-    last_progress_ = now;
-    return advance();
-  }
+  if (rest_until_ != MonoTime{}) return advance();
   if (withheld_ && expect_at_ <= now) {  // the sandbox keeps silent: the client shall not wait longer for its 100
     services_.metrics.hit(observe::Limit::kExpectTimeout);
     expect_at_ = kFarFuture;

@@ -248,8 +248,8 @@ class Limits(PathCase):
 
 
 class BytesPerUser(PathCase):
-    """Of three seconds' worth one comes at once and two at the rate, but for the last piece, which is paid when it has gone."""
-    RATE = 2_000_000
+    """Of four seconds' worth one comes at once and the rest at the rate, but for the last 4 MiB, which are paid by who comes next."""
+    RATE = 4_000_000
     flags = (f"--max-bytes-per-user={RATE}",)
 
     def timed(self, method, path, body=b""):
@@ -262,15 +262,15 @@ class BytesPerUser(PathCase):
         def script(peer):
             while request := peer.request():
                 peer.note(request)
-                peer.send(answer(b"x" * 3 * self.RATE if request.method == b"GET" else b"taken"))
+                peer.send(answer(b"x" * 4 * self.RATE if request.method == b"GET" else b"taken"))
         self.add("down", user="ann", script=script)
         self.add("up", user="bob", script=script)
         self.add("free", user="eve")
         got, took = self.timed("GET", "/ann/down/")
-        self.assertEqual(len(got.body), 3 * self.RATE)
-        self.assertGreaterEqual(took, 1)
-        _, took = self.timed("POST", "/bob/up/", b"y" * 3 * self.RATE)
-        self.assertGreaterEqual(took, 1)
+        self.assertEqual(len(got.body), 4 * self.RATE)
+        self.assertGreaterEqual(took, 1.5)
+        _, took = self.timed("POST", "/bob/up/", b"y" * 4 * self.RATE)
+        self.assertGreaterEqual(took, 1.5)
         self.timed("GET", "/eve/free/")
         hits = self.proxy.metrics()['sandgate_limit_hits_total{limit="max_bytes_per_user"}']
         self.assertGreaterEqual(hits, 2)

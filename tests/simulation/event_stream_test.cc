@@ -38,7 +38,8 @@ struct Heard {
 /// Sends one request and notes what comes, and when.
 class StreamClient final : public PeerActor {
  public:
-  StreamClient(Timeline& timeline, Link& link) : timeline_(timeline), end_(timeline, link, *this) {}
+  StreamClient(Timeline& timeline, Link& link, std::string request)
+      : timeline_(timeline), end_(timeline, link, *this), request_(std::move(request)) {}
 
   std::vector<Heard> heard;
   bool ended = false;   ///< whole, as HTTP has it
@@ -46,9 +47,7 @@ class StreamClient final : public PeerActor {
   int status = 0;
 
  private:
-  void on_connected(PeerEnd&) override {
-    end_.send("POST /command HTTP/1.1\r\nHost: sb-44772.example\r\nContent-Length: 2\r\n\r\n{}");
-  }
+  void on_connected(PeerEnd&) override { end_.send(request_); }
   void on_data(PeerEnd&, std::string_view bytes) override {
     reader_.feed(bytes);
     read();
@@ -81,6 +80,7 @@ class StreamClient final : public PeerActor {
 
   Timeline& timeline_;
   PeerEnd end_;
+  const std::string request_;
   HttpReader reader_{HttpReader::Kind::kResponses};
 };
 
@@ -172,10 +172,13 @@ class EventStreamTest : public ::testing::Test {
     metered_->timeout = timeout;
   }
 
+  void ask_without_body() { request_ = "GET /short HTTP/1.1\r\nHost: sb-44772.example\r\n\r\n"; }
+  void owe(uint64_t bytes) { metered_->account.spend(bytes, timeline_.now()); }
+
   /// The client's request, and everything up to `time` later.
   void run(Nanos time) {
     Link& link = new_link();
-    client_ = std::make_unique<StreamClient>(timeline_, link);
+    client_ = std::make_unique<StreamClient>(timeline_, link, request_);
     ASSERT_TRUE(listener_->arrive(link, kClientEndpoint));
     link.establish();
     go_on(time);
@@ -236,6 +239,7 @@ class EventStreamTest : public ::testing::Test {
   std::optional<front::opensandbox::OpenSandboxFrontEnd> front_;
   policy::ByteRate rates_;
   std::optional<MeteredFront> metered_;
+  std::string request_ = "POST /command HTTP/1.1\r\nHost: sb-44772.example\r\nContent-Length: 2\r\n\r\n{}";
   policy::SsrfGuard guard_{policy::SsrfOptions{}};
   proxy::SharedLimits limits_;
   NoNames names_;
@@ -329,6 +333,21 @@ TEST_F(EventStreamTest, AnOverdrawnAccountRests) {
   EXPECT_LE(client_->heard[0].at - begun, Millis(100)) << "paid for afterwards";
   EXPECT_GE(client_->heard[1].at - client_->heard[0].at, Millis(3'990));
   EXPECT_LE(client_->heard[1].at - client_->heard[0].at, Millis(4'100));
+  EXPECT_TRUE(client_->ended);
+}
+
+/// Who comes while its account is overdrawn waits first, however short the answer is.
+TEST_F(EventStreamTest, ADebtIsPaidBeforeTheNextRequest) {
+  meter({100, 0}, Millis(3'000));
+  ask_without_body();
+  owe(400);
+  say("data: x\n\n");
+  end_well();
+  const MonoTime begun = timeline_.now();
+  run(Seconds(10));
+  ASSERT_EQ(client_->heard.size(), 1u);
+  EXPECT_GE(client_->heard[0].at - begun, Millis(3'990));
+  EXPECT_LE(client_->heard[0].at - begun, Millis(4'200));
   EXPECT_TRUE(client_->ended);
 }
 
