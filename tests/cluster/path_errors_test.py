@@ -248,7 +248,7 @@ class Limits(PathCase):
 
 
 class BytesPerUser(PathCase):
-    """Of four seconds' worth one comes at once and the rest at the rate, but for the last 4 MiB, which are paid by who comes next."""
+    """Of four seconds' worth one comes at once, the rest at the rate; who comes next pays for the last 4 MiB."""
     RATE = 4_000_000
     flags = (f"--max-bytes-per-user={RATE}",)
 
